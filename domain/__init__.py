@@ -1,0 +1,1 @@
+"""The rules of the broker, pure: topics and matching, sessions, delivery, folds."""

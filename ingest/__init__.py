@@ -1,0 +1,1 @@
+"""MQTT and AMQP sockets to the log, and delivery back to them."""

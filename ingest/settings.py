@@ -1,0 +1,90 @@
+"""Settings of an ingest node."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from schemas.settings import KafkaSettings
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """Limits and listener of the MQTT side of a node."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on. Anything beyond loopback needs authentication or ``allow_anonymous_remote``."""
+    port: int = 1883
+    """TCP port; 0 takes a free one."""
+    allow_anonymous_remote: bool = False
+    """Say explicitly that anyone who reaches a non-loopback address may connect without a password."""
+    max_packet_size: int = 262_144
+    """Largest packet accepted from a client, in bytes, announced to MQTT 5 clients."""
+    receive_maximum: int = 1_024
+    """QoS 1 and 2 publishes of one client that may be unacknowledged, announced to MQTT 5 clients."""
+    max_inflight: int = 256
+    """QoS 1 and 2 messages sent to one client and not yet acknowledged; the client's receive maximum lowers it."""
+    max_queued_messages: int = 100_000
+    """Messages kept for one session while it is away or slow."""
+    queue_policy: str = "drop_oldest"
+    """What goes when a queue is full: drop_oldest or drop_newest."""
+    max_session_expiry: int = 0xFFFFFFFF
+    """Longest session expiry interval granted, in seconds; 0xFFFFFFFF never expires."""
+    persistent_v3_expiry: int = 0xFFFFFFFF
+    """Expiry in seconds of MQTT 3 sessions opened with clean session 0."""
+    topic_alias_maximum: int = 64
+    """Topic aliases a client may use towards us."""
+    max_topic_levels: int = 128
+    """Most levels in a topic name or filter."""
+    connect_timeout: float = 10.0
+    """Seconds a new connection has to send CONNECT."""
+    max_keep_alive: int = 65_535
+    """Longest keep alive in seconds; MQTT 5 clients that ask for more (or none) are told this one when it is below 65535."""
+    max_connections: int = 100_000
+    """Connections accepted at once."""
+    outbound_high_water: int = 1_048_576
+    """Bytes waiting in one socket above which nothing more is written to it until it drains."""
+    slow_consumer_timeout: float = 60.0
+    """Seconds a client may leave its socket full before it is disconnected."""
+    inbound_high_water: int = 4_194_304
+    """Bytes of one connection that may await the log before reading from it pauses."""
+    backlog: int = 1_024
+    """Listen backlog of the socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogSettings:
+    """How a node appends to the log."""
+
+    max_frame_bytes: int = 786_432
+    """Largest frame, in bytes; below the topic's max.message.bytes."""
+    max_frame_events: int = 4_096
+    """Most events in one frame (at most 65536, the range of an index in a position)."""
+    max_pending_bytes: int = 67_108_864
+    """Bytes of events that may await the log before the node stops reading from all sockets."""
+    request_timeout: float = 20.0
+    """Seconds an append may take before the producer is rebuilt."""
+    ring_bytes: int = 67_108_864
+    """Bytes of recent frames kept decoded in memory for readers that attach a little behind."""
+    progress_interval: float = 0.25
+    """Seconds between two progress events of a partition."""
+    counters_interval: float = 10.0
+    """Seconds between two reports of a client's counters."""
+    heartbeat_interval: float = 1.0
+    """Seconds between two heartbeats of the node."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """Everything an ingest node needs to know."""
+
+    node: str = "node-1"
+    """Name of the node, unique in the cluster and stable over restarts."""
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    mqtt: MqttSettings = field(default_factory=MqttSettings)
+    log: LogSettings = field(default_factory=LogSettings)
+    http_host: str = "127.0.0.1"
+    """Address of the liveness, readiness and Prometheus endpoint."""
+    http_port: int = 9101
+    """Port of that endpoint; 0 takes a free one."""
+    shutdown_grace: float = 10.0
+    """Seconds a graceful stop may take before connections are cut."""

@@ -1,0 +1,29 @@
+"""Settings of a projector."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from schemas.settings import KafkaSettings, PostgresSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ProjectorSettings:
+    """Everything a projector worker needs to know."""
+
+    worker: str = "projector-1"
+    """Name of this worker, for logs and metrics."""
+    app_id: str = "mqledger-projector"
+    """Faust application id: the consumer group shared by all workers."""
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
+    postgres: PostgresSettings = field(default_factory=PostgresSettings)
+    poison: str = "stop"
+    """What to do with a frame that cannot be folded: stop (its partition waits) or dead_letter."""
+    batch_events: int = 20_000
+    """Most lifecycle events folded into one transaction."""
+    http_host: str = "127.0.0.1"
+    """Address of the liveness, readiness and Prometheus endpoint."""
+    http_port: int = 9102
+    """Port of that endpoint; 0 takes a free one."""
+    data_dir: str = ""
+    """Folder for Faust's own small state; empty means a temporary one."""

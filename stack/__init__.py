@@ -1,0 +1,1 @@
+"""Command line, configuration, local Kafka and Postgres, supervision."""
