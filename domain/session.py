@@ -89,7 +89,10 @@ class SessionState(msgspec.Struct):
 
 def continues(prior: SessionState | None, connected: Connected, time: int) -> bool:
     """Whether a connect takes up a session that exists (Session Present) [MQTT-3.1.2-4] [MQTT-3.1.2-5]."""
-    return prior is not None and not connected.clean_start and not prior.expired(time)
+    if prior is None or connected.clean_start:
+        return False
+    # A takeover closes the older connection; a session without expiry ends with it. [MQTT-3.1.4-3]
+    return prior.persistent if prior.online else not prior.expired(time)
 
 
 def apply(state: SessionState | None, event: AnyEvent, at: At) -> tuple[SessionState | None, bool]:
@@ -161,84 +164,6 @@ def _session_ended(state: SessionState | None, event: SessionEnded, at: At) -> t
     if state is None or state.epoch != event.epoch:
         return state, False
     return None, True
-
-
-_HANDLERS.get(type(event))
-    if handler is None:
-        return state, False
-    return handler(state, event, at)  # type: ignore[operator, no-any-return]
-
-
-def _connected(prior: SessionState | None, event: Connected, at: At) -> tuple[SessionState, bool]:
-    kept = prior if continues(prior, event, at.time) else None
-    return SessionState(
-        tenant=event.tenant,
-        client_id=event.client_id,
-        partition=at.partition,
-        created=kept.created if kept else at.position,
-        created_at=kept.created_at if kept else at.time,
-        epoch=at.position,
-        connection=event,
-        node=at.node,
-        incarnation=at.incarnation,
-        online=True,
-        connected_at=at.time,
-        expiry=event.expiry,
-        subscriptions=kept.subscriptions if kept else {},
-    ), True
-
-
-def _subscribed(state: SessionState | None, event: Subscribed, at: At) -> tuple[SessionState | None, bool]:
-    if state is None or state.epoch != event.epoch:
-        return state, False
-    for asked in event.subscriptions:
-        if asked.reason_code >= 0x80:
-            continue
-        held = state.subscriptions.get(asked.filter)
-        if held is None:
-            state.subscriptions[asked.filter] = HeldSubscription(asked, at.position, at.time, at.position)
-        else:
-            held.options = asked
-            held.changed = at.position
-    return state, True
-
-
-def _unsubscribed(state: SessionState | None, event: Unsubscribed, at: At) -> tuple[SessionState | None, bool]:
-    if state is None or state.epoch != event.epoch:
-        return state, False
-    for gone in event.unsubscriptions:
-        if gone.reason_code == 0:
-            state.subscriptions.pop(gone.filter, None)
-    return state, True
-
-
-def _disconnected(state: SessionState | None, event: Disconnected, at: At) -> tuple[SessionState | None, bool]:
-    if state is None or state.epoch != event.epoch or not state.online:
-        return state, False
-    state.online = False
-    state.disconnected_at = at.time
-    state.disconnect_code = event.reason_code
-    state.disconnect_reason = event.reason
-    state.expiry = event.expiry
-    return (state if event.expiry > 0 else None), True
-
-
-def _session_ended(state: SessionState | None, event: SessionEnded, at: At) -> tuple[SessionState | None, bool]:
-    if state is None or state.epoch != event.epoch:
-        return state, False
-    return None, True
-
-
-def _will_fired(state: SessionState | None, event: WillFired, at: At) -> tuple[SessionState | None, bool]:
-    if state is None:
-        return state, False
-    if state.prior_will is not None and state.prior_will.epoch == event.epoch:
-        state.prior_will = None
-        return state, True
-    if state.epoch != event.epoch or state.will is not WillState.DUE:
-        return state, False
-    state.will = WillState.NONE
-    return state, True
 
 
 _HANDLERS: dict[type[Event], object] = {

@@ -1,1 +1,1 @@
-"""MQTT and AMQP sockets to the log, and delivery back to them."""
+"""Sockets to log: protocol cores, their thin asyncio shells, and the log itself."""
