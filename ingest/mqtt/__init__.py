@@ -1,0 +1,1 @@
+"""MQTT: the sans-IO codec and the server that speaks it."""
