@@ -67,23 +67,26 @@ class Unsubscription(Part, frozen=True):
 
 
 class Inflight(Part, frozen=True):
-    """A message sent to a client and not finished."""
+    """A message for a client that is sent and not finished."""
 
     packet_id: int
+    """0 while it waits for a place in the window."""
     partition: int
     position: int
     state: int
     """1: QoS 1, PUBACK awaited. 2: QoS 2, PUBREC awaited. 3: QoS 2, PUBCOMP awaited."""
+    retain: bool = False
+    """Sent with the retain flag."""
+    subscription_ids: list[int] = []
 
 
 class Cursor(Part, frozen=True):
     """How far a session has acknowledged what matched its subscriptions."""
 
     low: list[int]
-    """Per partition, the position below which all is acknowledged. Empty: caught up with the event's vector."""
-    acked: list[tuple[int, int]] = []
-    """(partition, position) at or above ``low`` that are acknowledged all the same."""
+    """Per partition, the position from which on nothing was sent yet. Empty: the event's vector."""
     inflight: list[Inflight] = []
+    """What matched below ``low`` and is not acknowledged; everything else there is."""
 
 
 class Behind(Part, frozen=True):
