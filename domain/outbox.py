@@ -1,0 +1,220 @@
+"""What a session still has to get: messages not yet sent, messages sent and not finished, packet identifiers.
+
+An *entry* is one integer that names a message in the log and how it goes to this session:
+``position << 20 | partition << 4 | retain << 2 | qos``; payloads stay in the log. Only QoS 1 and 2 have entries.
+
+QoS 1 takes packet identifiers 1 to 32767, QoS 2 32768 to 65535: those of QoS 2 are in the log before they are
+used, and one that QoS 1 used shortly before a crash can never be taken for one of them.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from schemas.events import Cursor, Inflight
+from schemas.positions import INDEX_BITS, Position
+
+Entry = int
+
+AWAIT_PUBACK = 1
+AWAIT_PUBREC = 2
+AWAIT_PUBCOMP = 3
+
+_QOS2_BASE = 0x8000
+_POSITION_SHIFT = 20
+_NOTHING: deque[Entry] = deque(maxlen=0)
+
+
+def entry(partition: int, position: Position, qos: int, retain: bool) -> Entry:
+    """The entry of a message for a session, with the QoS and retain flag it is sent with."""
+    return position << _POSITION_SHIFT | partition << 4 | retain << 2 | qos
+
+
+def qos_of(item: Entry) -> int:
+    """1 or 2."""
+    return item & 3
+
+
+def retain_of(item: Entry) -> bool:
+    """Whether it is sent with the retain flag."""
+    return bool(item & 4)
+
+
+def partition_of_entry(item: Entry) -> int:
+    """The partition of the message."""
+    return item >> 4 & 0xFFFF
+
+
+def position_of_entry(item: Entry) -> Position:
+    """The position of the message in its partition."""
+    return item >> _POSITION_SHIFT
+
+
+class Outbox:
+    """Invariants: an entry is in ``pending`` or under one identifier in ``inflight``, never both;
+    ``inflight`` is in the order of sending; ``states`` has the QoS 2 identifiers of ``inflight`` and no others."""
+
+    __slots__ = ("_next1", "_next2", "inflight", "pending", "states", "subscription_ids")
+
+    def __init__(self) -> None:
+        self.pending: deque[Entry] = _NOTHING
+        self.inflight: dict[int, Entry] = {}
+        self.states: dict[int, int] = {}
+        self.subscription_ids: dict[Entry, tuple[int, ...]] = {}
+        """Subscription identifiers to send with an entry, where there are any."""
+        self._next1 = 0
+        self._next2 = _QOS2_BASE - 1
+
+    def __len__(self) -> int:
+        return len(self.pending) + len(self.inflight)
+
+    def offer(self, item: Entry, ids: tuple[int, ...] = ()) -> None:
+        """Keep an entry until it can be sent."""
+        if self.pending is _NOTHING:
+            self.pending = deque()
+        self.pending.append(item)
+        if ids:
+            self.subscription_ids[item] = ids
+
+    def begin(self, item: Entry) -> int:
+        """Give an entry a packet identifier and count it as sent; the identifier."""
+        if item & 3 == 1:
+            packet_id = self._next1 + 1
+            if packet_id >= _QOS2_BASE:
+                packet_id = 1
+            while packet_id in self.inflight:
+                packet_id = packet_id + 1 if packet_id + 1 < _QOS2_BASE else 1
+            self._next1 = packet_id
+        else:
+            packet_id = self._next2 + 1
+            if packet_id > 0xFFFF:
+                packet_id = _QOS2_BASE
+            while packet_id in self.inflight:
+                packet_id = packet_id + 1 if packet_id < 0xFFFF else _QOS2_BASE
+            self._next2 = packet_id
+            self.states[packet_id] = AWAIT_PUBREC
+        self.inflight[packet_id] = item
+        return packet_id
+
+    def puback(self, packet_id: int) -> bool:
+        """QoS 1 is finished; False when no such identifier awaits PUBACK."""
+        if packet_id in self.states:
+            return False
+        item = self.inflight.pop(packet_id, None)
+        if item is None:
+            return False
+        if self.subscription_ids:
+            self.subscription_ids.pop(item, None)
+        return True
+
+    def pubrec(self, packet_id: int) -> bool:
+        """The client has a QoS 2 message; False when no such identifier is known."""
+        if packet_id not in self.states:
+            return False
+        self.states[packet_id] = AWAIT_PUBCOMP
+        return True
+
+    def finish(self, packet_id: int) -> bool:
+        """QoS 2 is finished (PUBCOMP, or a PUBREC that refuses); False when no such identifier is known."""
+        if self.states.pop(packet_id, None) is None:
+            return False
+        item = self.inflight.pop(packet_id)
+        self.subscription_ids.pop(item, None)
+        return True
+
+    def forget(self, packet_id: int) -> None:
+        """Take back a message that turned out not to be sendable."""
+        item = self.inflight.pop(packet_id, None)
+        self.states.pop(packet_id, None)
+        if item is not None:
+            self.subscription_ids.pop(item, None)
+
+    def drop_oldest(self) -> Entry:
+        """Take the oldest unsent entry away. ``IndexError`` when there is none."""
+        item = self.pending.popleft()
+        self.subscription_ids.pop(item, None)
+        return item
+
+    def clear(self) -> None:
+        """Forget everything: the session is over."""
+        self.pending = _NOTHING
+        self.inflight = {}
+        self.states = {}
+        self.subscription_ids = {}
+
+    def unfinished(self) -> Iterator[tuple[int, Entry, int]]:
+        """(packet identifier, entry, state) of what was sent, in the order of sending [MQTT-4.6.0-1]."""
+        for packet_id, item in self.inflight.items():
+            yield packet_id, item, self.states.get(packet_id, AWAIT_PUBACK)
+
+    def cursor(self, vector: list[int]) -> Cursor:
+        """How far the session is, for the log, as of the node's applied vector."""
+        inflight = [
+            Inflight(
+                packet_id,
+                partition_of_entry(item),
+                position_of_entry(item),
+                state,
+                retain_of(item),
+                list(self.subscription_ids.get(item, ())),
+            )
+            for packet_id, item, state in self.unfinished()
+        ]
+        if not self.pending:
+            return Cursor([], inflight)
+        low = [offset << INDEX_BITS for offset in vector]
+        for item in self.pending:
+            partition = partition_of_entry(item)
+            if item & 4:  # a retained message lies far below what comes after it: it is named, not covered by low
+                inflight.append(Inflight(0, partition, position_of_entry(item), item & 3, True))
+            elif position_of_entry(item) < low[partition]:
+                low[partition] = position_of_entry(item)
+        return Cursor(low, inflight)
+
+    # What follows is for folding the log of connections that another incarnation held.
+
+    def settle(self, cursor: Cursor, vector: list[int]) -> None:
+        """Keep what the cursor says is not acknowledged and forget the rest."""
+        low = cursor.low or [offset << INDEX_BITS for offset in vector]
+        named = {(one.partition, one.position): one for one in cursor.inflight}
+        ids = self.subscription_ids
+        waiting = [item for item in self.pending if position_of_entry(item) >= low[partition_of_entry(item)]]
+        self.clear()
+        for one in named.values():
+            item = entry(one.partition, one.position, 1 if one.state == AWAIT_PUBACK else 2, one.retain)
+            if one.packet_id:
+                self._restore(one.packet_id, item, one.state)
+            else:
+                self.offer(item)
+            if one.subscription_ids:
+                self.subscription_ids[item] = tuple(one.subscription_ids)
+        for item in waiting:
+            if (partition_of_entry(item), position_of_entry(item)) not in named:
+                self.offer(item, ids.get(item, ()))
+
+    def settle_sending(self, messages: Iterable[Inflight]) -> None:
+        """QoS 2 messages got identifiers: they count as sent."""
+        started = {(one.partition, one.position): one for one in messages}
+        kept = [i for i in self.pending if (partition_of_entry(i), position_of_entry(i)) not in started]
+        self.pending = deque(kept) if kept else _NOTHING
+        for one in started.values():
+            self._restore(one.packet_id, entry(one.partition, one.position, 2, one.retain), one.state)
+
+    def settle_dropped(self, ranges: Iterable[tuple[int, int, int]]) -> None:
+        """Forget unsent entries in the ranges (partition, first, last position)."""
+        for partition, first, last in ranges:
+            gone = [
+                i for i in self.pending if partition_of_entry(i) == partition and first <= position_of_entry(i) <= last
+            ]
+            for item in gone:
+                self.pending.remove(item)
+                self.subscription_ids.pop(item, None)
+
+    def _restore(self, packet_id: int, item: Entry, state: int) -> None:
+        self.inflight[packet_id] = item
+        if state == AWAIT_PUBACK:
+            self._next1 = max(self._next1, packet_id)
+        else:
+            self._next2 = max(self._next2, packet_id)
+            self.states[packet_id] = state

@@ -1,0 +1,65 @@
+"""Retained messages: a fold of published events. The highest (stamp, partition, position) wins; a clear is a value.
+
+A stamp is the hybrid logical stamp of the frame (:mod:`schemas.frames`), so that every node and every fold of the
+log agree on the winner whatever order they read the partitions in.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from domain.topics import TopicTree
+from schemas.positions import Position
+
+
+class Retained(msgspec.Struct, frozen=True, gc=False):
+    """A retained message, or with an empty payload the memory that one was cleared."""
+
+    stamp: int
+    partition: int
+    position: Position
+    time: int
+    """Append time in milliseconds, for message expiry."""
+    qos: int
+    client_id: str
+    properties: bytes
+    payload: bytes
+
+    @property
+    def order(self) -> tuple[int, int, Position]:
+        """What decides between two messages for one topic."""
+        return self.stamp, self.partition, self.position
+
+
+class RetainedStore:
+    """The retained messages of one tenant."""
+
+    def __init__(self) -> None:
+        self._tree: TopicTree[Retained] = TopicTree()
+        self._cleared: dict[str, tuple[int, int, Position]] = {}
+
+    def __len__(self) -> int:
+        return len(self._tree)
+
+    def observe(self, topic: str, message: Retained) -> None:
+        """Take note of a message published with the retain flag; an empty payload clears [MQTT-3.3.1-6]."""
+        held = self._tree.get(topic)
+        before = held.order if held is not None else self._cleared.get(topic)
+        if before is not None and before >= message.order:
+            return
+        if message.payload:
+            self._cleared.pop(topic, None)
+            self._tree.put(topic, message)
+        else:
+            self._tree.pop(topic)
+            self._cleared[topic] = message.order
+
+    def match(self, topic_filter: str, vector: list[int]) -> list[tuple[str, Retained]]:
+        """Messages that the filter matches and that lie below the vector, oldest first."""
+        found = [
+            (topic, message)
+            for topic, message in self._tree.match(topic_filter)
+            if message.position >> 16 < vector[message.partition]
+        ]
+        found.sort(key=lambda item: item[1].order)
+        return found
