@@ -1,0 +1,1 @@
+"""Kafka and Postgres on this machine with nothing but Python installed."""

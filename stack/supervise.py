@@ -1,0 +1,305 @@
+"""Runs processes of ours: started in order, restarted when they die, stopped in reverse order.
+
+Invariants: one event loop owns everything here, and it runs in the main thread, because the kernel sends
+the death signal when the *thread* that started a child ends. Every child leads its own process group, so
+that a Ctrl-C in the terminal reaches the supervisor alone and the order of stopping is ours. Every child is
+known to the warden, which stops the rest should the supervisor be killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from ops.health import Health
+from stack.errors import StackError
+
+LAUNCH = Path(__file__).parent / "local" / "launch.py"
+WARDEN = Path(__file__).parent / "local" / "warden.py"
+PROBE_INTERVAL = 0.05
+HEALTH_INTERVAL = 1.0
+LOG_BYTES = 16 * 1024 * 1024
+BACKOFF_FIRST = 0.5
+BACKOFF_MOST = 15.0
+STEADY_AFTER = 30.0
+STARTING = Health(False, "starting")
+
+
+def no_explanation(_log: Path) -> str:
+    """For units whose log is the only thing to read."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One process to run and what to know about it."""
+
+    name: str
+    command: tuple[str, ...]
+    probe: Callable[[], Awaitable[Health]]
+    """Asks whether the process serves; may raise OSError, which counts as no."""
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    stop_signal: int = signal.SIGTERM
+    """What asks it to stop in an orderly way; also sent by the kernel when the supervisor dies."""
+    grace: float = 15.0
+    """Seconds it may take to stop before it is killed."""
+    start_timeout: float = 60.0
+    """Seconds it may take to become ready."""
+    launch: tuple[str, ...] = ()
+    """More options for ``launch.py``: how to leave root's rights."""
+    explain: Callable[[Path], str] = no_explanation
+    """Reads its log after a failed start and gives a sentence: what, and how to mend it."""
+
+
+class Report(Protocol):
+    """Where the supervisor says what happens."""
+
+    def starting(self, name: str) -> None:
+        """A process is being started."""
+
+    def ready(self, name: str, seconds: float) -> None:
+        """It serves, so many seconds after its start."""
+
+    def died(self, name: str, code: int, delay: float) -> None:
+        """It ended unasked; it is started again after a delay in seconds."""
+
+    def health(self, name: str, health: Health) -> None:
+        """Its health has changed."""
+
+    def stopping(self, name: str) -> None:
+        """It is being asked to stop."""
+
+    def stopped(self, name: str, seconds: float, killed: bool) -> None:
+        """It has ended; ``killed`` when it had to be forced."""
+
+
+@dataclass
+class Running:
+    """A unit with its process; ``process`` changes at a restart. Written by the supervisor's loop only."""
+
+    unit: Unit
+    process: asyncio.subprocess.Process
+    started: float
+    health: Health = STARTING
+    keeper: asyncio.Task[None] | None = None
+    restarts: int = 0
+
+
+class Supervisor:
+    """Starts units one after the other and keeps them alive until told to stop."""
+
+    def __init__(self, data: Path, report: Report, lock: int | None = None) -> None:
+        """``data`` gets process id files; ``lock`` is the descriptor of its lock, handed to the warden."""
+        self._run = data / "run"
+        self._report = report
+        self._lock = lock
+        self._running: dict[str, Running] = {}
+        self._warden: asyncio.subprocess.Process | None = None
+        self._stopping = False
+        self._hurry = asyncio.Event()
+
+    @property
+    def running(self) -> Mapping[str, Running]:
+        """Everything that was started, by name, in the order of its start."""
+        return self._running
+
+    async def start(self, unit: Unit) -> None:
+        """Start a unit and wait until it is ready. Raises StackError when it isn't to be had."""
+        self._report.starting(unit.name)
+        running = Running(unit, await self._spawn(unit), time.monotonic())
+        self._running[unit.name] = running
+        await self._until_ready(running)
+        running.keeper = asyncio.create_task(self._keep(running), name=f"keep {unit.name}")
+
+    async def watch(self) -> None:
+        """Follow the health of everything and bound its logs until cancelled."""
+        while True:
+            for running in list(self._running.values()):
+                await self._look(running)
+                bound_log(running.unit.log)
+            await asyncio.sleep(HEALTH_INTERVAL)
+
+    async def stop(self) -> None:
+        """Stop everything in reverse order; each within its grace, then by force."""
+        self._stopping = True
+        for name in reversed(list(self._running)):
+            await self._stop(self._running.pop(name))
+        await self._dismiss_warden()
+
+    def hurry(self) -> None:
+        """Cut the grace of what is being stopped: a second Ctrl-C."""
+        self._hurry.set()
+
+    async def _spawn(self, unit: Unit) -> asyncio.subprocess.Process:
+        warden = self._warden or await self._hire_warden()
+        unit.log.parent.mkdir(parents=True, exist_ok=True)
+        self._run.mkdir(parents=True, exist_ok=True)
+        command = (
+            *(sys.executable, "-I", "-S", str(LAUNCH)),
+            *("--parent", str(os.getpid()), "--signal", str(int(unit.stop_signal))),
+            *(*unit.launch, "--", *unit.command),
+        )
+        with unit.log.open("ab") as log:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **unit.environment},
+                start_new_session=True,
+            )
+        self._tell(warden, f"add {unit.name} {process.pid} {int(unit.stop_signal)} {unit.grace}")
+        (self._run / f"{unit.name}.pid").write_text(f"{process.pid}\n", encoding="ascii")
+        return process
+
+    async def _until_ready(self, running: Running) -> None:
+        unit = running.unit
+        ended = asyncio.create_task(running.process.wait())
+        try:
+            while not (health := await probe(unit)).ok:
+                if ended.done():
+                    raise StackError(_failed_start(unit, f"ended with {_code(ended.result())}"))
+                if time.monotonic() - running.started > unit.start_timeout:
+                    raise StackError(
+                        _failed_start(unit, f"is not ready after {unit.start_timeout:g} s ({health.detail})")
+                    )
+                await asyncio.wait([ended], timeout=PROBE_INTERVAL)
+        finally:
+            ended.cancel()
+        self._set_health(running, health)
+        self._report.ready(unit.name, time.monotonic() - running.started)
+
+    async def _keep(self, running: Running) -> None:
+        """Start the process again whenever it ends."""
+        delay = BACKOFF_FIRST
+        while True:
+            code = await running.process.wait()
+            self._forget(running)
+            if time.monotonic() - running.started > STEADY_AFTER:
+                delay = BACKOFF_FIRST
+            self._set_health(running, Health(False, f"ended with {_code(code)}"), quiet=True)
+            self._report.died(running.unit.name, code, delay)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, BACKOFF_MOST)
+            running.restarts += 1
+            running.started = time.monotonic()
+            running.process = await self._spawn(running.unit)
+
+    async def _look(self, running: Running) -> None:
+        health = await probe(running.unit)
+        if running.process.returncode is None:
+            self._set_health(running, health)
+
+    def _set_health(self, running: Running, health: Health, quiet: bool = False) -> None:
+        changed = health.ok != running.health.ok
+        running.health = health
+        if changed and not quiet and running.keeper is not None and not self._stopping:
+            self._report.health(running.unit.name, health)
+
+    async def _stop(self, running: Running) -> None:
+        self._report.stopping(running.unit.name)
+        if running.keeper is not None:
+            running.keeper.cancel()
+            await asyncio.wait([running.keeper])
+        begun = time.monotonic()
+        killed = await self._end(running)
+        self._forget(running)
+        self._report.stopped(running.unit.name, time.monotonic() - begun, killed)
+
+    async def _end(self, running: Running) -> bool:
+        process = running.process
+        if process.returncode is not None:
+            return False
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(running.unit.stop_signal)
+        waits = [asyncio.create_task(process.wait()), asyncio.create_task(self._hurry.wait())]
+        await asyncio.wait(waits, timeout=running.unit.grace, return_when=asyncio.FIRST_COMPLETED)
+        killed = process.returncode is None
+        if killed:
+            kill_group(process.pid)
+        await waits[0]
+        waits[1].cancel()
+        return killed
+
+    def _forget(self, running: Running) -> None:
+        """The process has ended: end what it left in its group, and strike it from the lists."""
+        kill_group(running.process.pid)
+        if self._warden is not None:
+            self._tell(self._warden, f"del {running.process.pid}")
+        (self._run / f"{running.unit.name}.pid").unlink(missing_ok=True)
+
+    async def _hire_warden(self) -> asyncio.subprocess.Process:
+        self._warden = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", str(WARDEN)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=() if self._lock is None else (self._lock,),
+        )
+        return self._warden
+
+    def _tell(self, warden: asyncio.subprocess.Process, line: str) -> None:
+        if warden.stdin is not None and not warden.stdin.is_closing():
+            warden.stdin.write(f"{line}\n".encode())
+
+    async def _dismiss_warden(self) -> None:
+        if self._warden is None or self._warden.stdin is None:
+            return
+        self._warden.stdin.close()
+        await self._warden.wait()
+        self._warden = None
+
+
+async def probe(unit: Unit) -> Health:
+    """Ask the unit; no answer is a no."""
+    try:
+        return await unit.probe()
+    except (OSError, TimeoutError) as error:
+        return Health(False, str(error) or type(error).__name__)
+
+
+def kill_group(pid: int) -> None:
+    """Kill what is left of a process group; nothing left is fine."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def bound_log(log: Path) -> None:
+    """Keep a log and one older part, each of at most LOG_BYTES: the process appends, so it may be cut."""
+    if log.exists() and log.stat().st_size > LOG_BYTES:
+        shutil.copyfile(log, log.with_suffix(log.suffix + ".1"))
+        os.truncate(log, 0)
+
+
+def tail(log: Path, size: int = 65_536) -> list[str]:
+    """The last lines of a log."""
+    if not log.exists():
+        return []
+    with log.open("rb") as file:
+        file.seek(max(0, log.stat().st_size - size))
+        return file.read().decode("utf-8", "replace").splitlines()
+
+
+def _failed_start(unit: Unit, how: str) -> str:
+    why = unit.explain(unit.log)
+    if not why:
+        lines = [line for line in tail(unit.log) if line.strip()]
+        why = f"Its last words: {lines[-1].strip()}" if lines else ""
+    return f"{unit.name} {how}. {why}".rstrip() + f" (log: {unit.log})"
+
+
+def _code(code: int) -> str:
+    if code >= 0:
+        return f"exit code {code}"
+    return f"signal {signal.Signals(-code).name}"
