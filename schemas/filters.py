@@ -8,15 +8,18 @@ a quarter full, down to 64 bits, and stored little endian; bit numbers are then 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from functools import reduce
+from itertools import chain
+from operator import or_
 from zlib import crc32
 
 FULL_BITS = 4096
 MIN_BITS = 64
 _CACHE_LIMIT = 65_536
-
-_topic_masks: dict[str, int] = {}
-_client_masks: dict[tuple[str, str], int] = {}
+_TENANT_LIMIT = 1_024
+_LOW = {1 << power: (1 << (1 << power)) - 1 for power in range(6, 13)}
+"""For every size of a filter in bits, from 64 to 4096: a number with all of them set."""
 
 
 def _member(text: str) -> int:
@@ -28,54 +31,88 @@ def _member(text: str) -> int:
     return mask
 
 
-def topic_mask(topic: str) -> int:
-    """All bits that a topic sets: itself and its first one and two levels."""
-    mask = _topic_masks.get(topic)
-    if mask is None:
+class _TopicMasks(dict[str, int]):
+    """Masks by topic, worked out when first asked for. Forgets everything when full: cheap and rare."""
+
+    def __missing__(self, topic: str) -> int:
         levels = topic.split("/", 2)
         mask = _member(f"t:{topic}") | _member(f"p:{levels[0]}")
         if len(levels) > 1:
             mask |= _member(f"q:{levels[0]}/{levels[1]}")
-        if len(_topic_masks) >= _CACHE_LIMIT:
-            _topic_masks.clear()
-        _topic_masks[topic] = mask
-    return mask
+        if len(self) >= _CACHE_LIMIT:
+            self.clear()
+        self[topic] = mask
+        return mask
+
+
+class _ClientMasks(dict[str, int]):
+    """Masks by client id of one tenant, as above."""
+
+    def __init__(self, tenant: str) -> None:
+        super().__init__()
+        self._prefix = f"c:{tenant}/"
+
+    def __missing__(self, client_id: str) -> int:
+        mask = _member(self._prefix + client_id)
+        if sum(map(len, _clients.values())) >= _CACHE_LIMIT:
+            _clients.clear()
+        self[client_id] = mask
+        return mask
+
+
+class _Tenants(dict[str, _ClientMasks]):
+    def __missing__(self, tenant: str) -> _ClientMasks:
+        if len(self) >= _TENANT_LIMIT:
+            self.clear()
+        masks = self[tenant] = _ClientMasks(tenant)
+        return masks
+
+
+_topics = _TopicMasks()
+_clients = _Tenants()
+
+
+def topic_mask(topic: str) -> int:
+    """All bits that a topic sets: itself and its first one and two levels."""
+    return _topics[topic]
 
 
 def client_mask(tenant: str, client_id: str) -> int:
     """All bits that a client sets."""
-    key = (tenant, client_id)
-    mask = _client_masks.get(key)
-    if mask is None:
-        mask = _member(f"c:{tenant}/{client_id}")
-        if len(_client_masks) >= _CACHE_LIMIT:
-            _client_masks.clear()
-        _client_masks[key] = mask
-    return mask
+    return _clients[tenant][client_id]
+
+
+def masks(topics: Iterable[str], clients: Mapping[str, Iterable[str]]) -> Iterator[int]:
+    """The masks of topics and of client ids by tenant."""
+    found = [map(_topics.__getitem__, topics)]
+    for tenant, client_ids in clients.items():
+        found.append(map(_clients[tenant].__getitem__, client_ids))
+    return chain.from_iterable(found)
 
 
 def build(masks: Iterable[int]) -> bytes:
     """The filter of a frame from the masks of its members."""
-    bits = 0
-    for mask in masks:
-        bits |= mask
+    bits = reduce(or_, masks, 0)
     size = FULL_BITS
+    certain = bits.bit_count() * 4  # folding never adds bits, so that it needs no look at them down to this size
     while size > MIN_BITS:
         half = size >> 1
-        folded = (bits >> half) | (bits & ((1 << half) - 1))
-        if folded.bit_count() * 4 > half:
+        folded = (bits >> half) | (bits & _LOW[half])
+        if half < certain and folded.bit_count() * 4 > half:
             break
         bits, size = folded, half
     return bits.to_bytes(size >> 3, "little")
 
 
 def may_contain(filter_bytes: bytes, mask: int) -> bool:
-    """False only when no member with this mask is in the frame."""
+    """False only when no member with this mask is in the frame; True for a filter that is absent or damaged."""
     size = len(filter_bytes) << 3
+    if size not in _LOW:
+        return True
     width = FULL_BITS
     while width > size:
         width >>= 1
-        mask = (mask >> width) | (mask & ((1 << width) - 1))
+        mask = (mask >> width) | (mask & _LOW[width])
     bits = int.from_bytes(filter_bytes, "little")
     return bits & mask == mask
 

@@ -13,6 +13,7 @@ remaining indexes in order. A reader that wants only lifecycle events never touc
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from operator import ge
 from typing import Union
 
 import msgspec
@@ -20,7 +21,7 @@ import msgspec
 from schemas import filters
 from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES, AnyEvent, LifecycleEvent, MessageEvent, Published
 from schemas.positions import MAX_INDEX
-from schemas.registry import OLD_VERSIONS, UPCASTERS, upcast
+from schemas.registry import OLD_VERSIONS, UPCASTERS, unknown_tag, upcast
 
 FORMAT = 1
 
@@ -63,6 +64,10 @@ class FrameHeader(msgspec.Struct, frozen=True, array_like=True):
         return sum(self.counts.values())
 
 
+class _AnyFormat(msgspec.Struct, frozen=True, array_like=True):
+    format: int
+
+
 class _Body(msgspec.Struct, frozen=True, array_like=True):
     lifecycle_at: list[int]
     lifecycle: memoryview
@@ -77,15 +82,19 @@ class _WrittenBody(msgspec.Struct, frozen=True, array_like=True):
 
 _encoder = msgspec.msgpack.Encoder()
 _body_decoder = msgspec.msgpack.Decoder(_Body)
+_format_decoder = msgspec.msgpack.Decoder(_AnyFormat)
 _header_decoder = msgspec.msgpack.Decoder(FrameHeader)
 _lifecycle_decoder: msgspec.msgpack.Decoder[list[LifecycleEvent]] = msgspec.msgpack.Decoder(
     list[Union[(*LIFECYCLE_TYPES, *OLD_VERSIONS)]]  # type: ignore[valid-type]
 )
 _message_decoder: msgspec.msgpack.Decoder[list[MessageEvent]] = msgspec.msgpack.Decoder(
-    list[Union[MESSAGE_TYPES]]  # type: ignore[valid-type]
+    list[Union[MESSAGE_TYPES]]  # type: ignore[valid-type]  # noqa: UP007
 )
+_ONLY_PUBLISHED = frozenset((Published,))
 _EMPTY = _encoder.encode([])
 _MESSAGES = frozenset(MESSAGE_TYPES)
+_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for hostile bytes: wrong shapes, text that is not UTF-8, nesting without end."""
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -100,7 +109,9 @@ class Frame(msgspec.Struct, frozen=True):
     def lifecycle(self) -> list[tuple[int, LifecycleEvent]]:
         """The lifecycle events with their indexes; payloads are not touched. Raises :class:`FrameError`."""
         body = _decode_body(self.value)
-        return list(zip(body.lifecycle_at, _decode_lifecycle(body.lifecycle), strict=True))
+        lifecycle = _decode_lifecycle(body.lifecycle)
+        _check_indexes(body.lifecycle_at, len(lifecycle))
+        return list(zip(body.lifecycle_at, lifecycle, strict=True))
 
     def events(self) -> Iterator[tuple[int, AnyEvent]]:
         """All events with their indexes, in order. Raises :class:`FrameError`."""
@@ -109,30 +120,66 @@ class Frame(msgspec.Struct, frozen=True):
     def event_list(self) -> list[AnyEvent]:
         """All events in order; the place in the list is the index. Raises :class:`FrameError`."""
         body = _decode_body(self.value)
-        try:
-            events: list[AnyEvent] = list(_message_decoder.decode(body.messages))
-        except msgspec.MsgspecError as error:
-            raise FrameError(f"message events cannot be read: {error}") from error
-        if body.lifecycle_at:
-            lifecycle = _decode_lifecycle(body.lifecycle)
-            for index, event in zip(body.lifecycle_at, lifecycle, strict=True):
-                events.insert(index, event)
-        return events
+        messages = _decode_messages(body.messages)
+        lifecycle = _decode_lifecycle(body.lifecycle)
+        _check_indexes(body.lifecycle_at, len(lifecycle))
+        if not lifecycle:
+            return messages  # type: ignore[return-value]
+        return _interleave(body.lifecycle_at, lifecycle, messages)
 
 
 def _decode_body(value: bytes) -> _Body:
     try:
         return _body_decoder.decode(value)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
         raise FrameError(f"the record's value is no frame body: {error}") from error
 
 
 def _decode_lifecycle(section: memoryview) -> list[LifecycleEvent]:
     try:
         events = _lifecycle_decoder.decode(section)
-    except msgspec.MsgspecError as error:
-        raise FrameError(f"lifecycle events cannot be read: {error}") from error
+    except _UNREADABLE as error:
+        raise _section_error("lifecycle", section, error) from error
     return [upcast(event) for event in events] if UPCASTERS else events  # type: ignore[misc]
+
+
+def _decode_messages(section: memoryview) -> list[MessageEvent]:
+    try:
+        return _message_decoder.decode(section)
+    except _UNREADABLE as error:
+        raise _section_error("message", section, error) from error
+
+
+def _section_error(section_name: str, section: memoryview, error: Exception) -> FrameError:
+    tag = unknown_tag(section)
+    if tag is not None:
+        return FrameError(f"the frame holds an event {tag!r}, which this version of mqledger cannot read")
+    return FrameError(f"{section_name} events cannot be read: {error}")
+
+
+def _check_indexes(at: Sequence[int], count: int) -> None:
+    if len(at) != count:
+        raise FrameError(f"the frame gives {len(at)} indexes for {count} lifecycle events")
+    if count and (at[0] < 0 or at[-1] > MAX_INDEX or any(map(ge, at, at[1:]))):
+        raise FrameError("the indexes of the frame's lifecycle events do not ascend")
+
+
+def _interleave(
+    at: Sequence[int], lifecycle: Sequence[LifecycleEvent], messages: Sequence[MessageEvent]
+) -> list[AnyEvent]:
+    """Lifecycle events at their (ascending) indexes, message events in the places that remain."""
+    events: list[AnyEvent] = []
+    taken = 0
+    for index, event in zip(at, lifecycle, strict=True):
+        gap = index - len(events)
+        if gap:
+            events += messages[taken : taken + gap]
+            taken += gap
+        events.append(event)
+    if taken > len(messages):
+        raise FrameError("the indexes of the frame's lifecycle events lie beyond its end")
+    events += messages[taken:]
+    return events
 
 
 def read_frame(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Frame:
@@ -156,20 +203,31 @@ def read_header(content: bytes) -> FrameHeader:
     """The header of a frame. Raises :class:`FrameError`."""
     try:
         header = _header_decoder.decode(content)
-    except msgspec.MsgspecError as error:
+    except _UNREADABLE as error:
+        _check_format(content)
         raise FrameError(f"the frame header cannot be read: {error}") from error
     if header.format != FORMAT:
-        raise FrameError(f"frame format {header.format} is newer than {FORMAT}, which this version reads")
+        _check_format(content)
     return header
+
+
+def _check_format(content: bytes) -> None:
+    """Say so when a header cannot be read because its format is another one; a new format may change all but that."""
+    try:
+        number = _format_decoder.decode(content).format
+    except _UNREADABLE:
+        return  # not even a format number: the caller has the better error
+    if number != FORMAT:
+        raise FrameError(f"the frame has format {number}; this version of mqledger reads format {FORMAT} only")
 
 
 def encode_events(events: Sequence[AnyEvent]) -> bytes:
     """The value of a record that holds these events, in order."""
     if len(events) > MAX_INDEX + 1:
         raise ValueError(f"a frame holds at most {MAX_INDEX + 1} events, not {len(events)}")
-    lifecycle_at = [i for i, event in enumerate(events) if type(event) not in _MESSAGES]
-    if not lifecycle_at:
+    if _MESSAGES.issuperset(map(type, events)):
         return _encoder.encode(_WrittenBody([], _EMPTY, _encoder.encode(events)))
+    lifecycle_at = [i for i, event in enumerate(events) if type(event) not in _MESSAGES]
     lifecycle = [events[i] for i in lifecycle_at]
     if len(lifecycle) == len(events):
         return _encoder.encode(_WrittenBody(lifecycle_at, _encoder.encode(lifecycle), _EMPTY))
@@ -178,45 +236,62 @@ def encode_events(events: Sequence[AnyEvent]) -> bytes:
 
 
 def summarize(events: Sequence[AnyEvent]) -> tuple[dict[str, int], list[Traffic], bytes]:
-    """Counts by tag, traffic by tenant and QoS, and the filter of a frame with these events."""
+    """Counts by tag, traffic by tenant and QoS, and the filter of a frame with these events.
+
+    On the hottest path of ingest: one comprehension per fact and frame is several times cheaper than one loop body.
+    """
     counts: dict[str, int] = {}
-    traffic: dict[tuple[str, int], list[int]] = {}
     topics: set[str] = set()
-    clients: set[tuple[str, str]] = set()
-    published = 0
-    for event in events:
-        if type(event) is Published:
-            published += 1
-            key = (event.tenant, event.qos)
-            row = traffic.get(key)
-            if row is None:
-                row = traffic[key] = [0, 0, 0]
-            row[0] += 1
-            row[1] += len(event.payload)
-            if event.retain:
-                row[2] += 1
-            topics.add(event.topic)
-            clients.add((event.tenant, event.client_id))
-        else:
-            counts[event.KIND] = counts.get(event.KIND, 0) + 1
-            _mention(event, topics, clients)
+    clients: dict[str, set[str]] = {}
+    published: Sequence[Published] = events  # type: ignore[assignment]
+    if not _ONLY_PUBLISHED.issuperset(map(type, events)):
+        published = [event for event in events if type(event) is Published]
+        for event in events:
+            if type(event) is not Published:
+                counts[event.KIND] = counts.get(event.KIND, 0) + 1
+                _mention(event, topics, clients)
+    traffic = []
     if published:
-        counts[Published.KIND] = published
-    masks = [filters.topic_mask(topic) for topic in topics]
-    masks += [filters.client_mask(tenant, client) for tenant, client in clients]
-    return counts, [Traffic(t, q, *row) for (t, q), row in traffic.items()], filters.build(masks)
+        counts[Published.KIND] = len(published)
+        topics.update([event.topic for event in published])
+        for group in _by_tenant_and_qos(published):
+            clients.setdefault(group[0].tenant, set()).update([event.client_id for event in group])
+            traffic.append(_traffic_of(group))
+    return counts, traffic, filters.build(filters.masks(topics, clients))
 
 
-def _mention(event: AnyEvent, topics: set[str], clients: set[tuple[str, str]]) -> None:
+def _by_tenant_and_qos(published: Sequence[Published]) -> Iterable[Sequence[Published]]:
+    """Groups in the order in which their first messages lie in the frame; nearly always there is one."""
+    if len({event.qos for event in published}) == 1 and len({event.tenant for event in published}) == 1:
+        return (published,)
+    groups: dict[tuple[str, int], list[Published]] = {}
+    for event in published:
+        key = (event.tenant, event.qos)
+        group = groups.get(key)
+        if group is None:
+            groups[key] = [event]
+        else:
+            group.append(event)
+    return groups.values()
+
+
+def _traffic_of(group: Sequence[Published]) -> Traffic:
+    size = sum([len(event.payload) for event in group])
+    retained = len([None for event in group if event.retain])
+    return Traffic(group[0].tenant, group[0].qos, len(group), size, retained)
+
+
+def _mention(event: AnyEvent, topics: set[str], clients: dict[str, set[str]]) -> None:
+    """Add the clients and topics of an event that is not a publish."""
     client_id = getattr(event, "client_id", None)
     if client_id is not None:
-        clients.add((event.tenant, client_id))  # type: ignore[union-attr]
+        clients.setdefault(event.tenant, set()).add(client_id)  # type: ignore[union-attr]
         topic = getattr(event, "topic", None)
         if topic is not None:
             topics.add(topic)
         return
     for named in getattr(event, "sessions", ()) or getattr(event, "clients", ()):
-        clients.add((named.tenant, named.client_id))
+        clients.setdefault(named.tenant, set()).add(named.client_id)
 
 
 def frame_headers(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES, AnyEvent, Event, Heartbeat
 
 CURRENT: dict[str, type[Event]] = {cls.KIND: cls for cls in (*LIFECYCLE_TYPES, *MESSAGE_TYPES, Heartbeat)}
@@ -21,8 +23,22 @@ UPCASTERS: dict[type[Event], Callable[[Any], Event]] = {}
 """From an old version to the next one; chains are followed to the present version."""
 
 
-class UnknownEvent(ValueError):
-    """The log holds an event that this version cannot read."""
+class _AnyEvent(msgspec.Struct, array_like=True):
+    tag: str
+
+
+_tag_decoder = msgspec.msgpack.Decoder(_AnyEvent)
+_section_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
+
+
+def unknown_tag(section: bytes | memoryview) -> str | None:
+    """The first tag in an encoded list of events that this version does not know; None when that is not the trouble."""
+    known = CURRENT.keys() | {cls.__struct_config__.tag for cls in OLD_VERSIONS}
+    try:
+        tags = [_tag_decoder.decode(event).tag for event in _section_decoder.decode(section)]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return next((tag for tag in tags if tag not in known), None)
 
 
 def upcast(event: Any, upcasters: dict[type[Event], Callable[[Any], Event]] | None = None) -> AnyEvent:
