@@ -71,9 +71,7 @@ def _reason(reader: Reader, allowed: ReasonTable, rule: str) -> ReasonCode:
     return reason
 
 
-def _ack(
-    kind: type[Ack], allowed: ReasonTable, rule: str
-) -> Callable[[Reader, ProtocolVersion], Ack]:
+def _ack(kind: type[Ack], allowed: ReasonTable, rule: str) -> Callable[[Reader, ProtocolVersion], Ack]:
     """A decoder for one of the four acknowledgements of PUBLISH (3.4 to 3.7)."""
 
     def read_ack(reader: Reader, version: ProtocolVersion) -> Ack:
@@ -98,11 +96,7 @@ read_pubcomp = _ack(PubcompPacket, RELEASE_REASONS, "[MQTT-3.7.2-1]")
 def read_subscribe(reader: Reader, version: ProtocolVersion) -> SubscribePacket:
     """SUBSCRIBE (3.8)."""
     packet_id = reader.packet_id()
-    properties = (
-        read_properties(reader, SubscribeProperties)
-        if version == _V5
-        else _NO_SUBSCRIBE_PROPERTIES
-    )
+    properties = read_properties(reader, SubscribeProperties) if version == _V5 else _NO_SUBSCRIBE_PROPERTIES
     subscriptions: list[Subscription] = []
     while reader.remaining():
         subscriptions.append(_read_subscription(reader, version))
@@ -123,9 +117,7 @@ def _read_subscription(reader: Reader, version: ProtocolVersion) -> Subscription
     no_local = bool(options & 0x04)
     if no_local and topic_filter.startswith(SHARE_PREFIX):
         raise violation("no local on a shared subscription [MQTT-3.8.3-4]")
-    return Subscription(
-        topic_filter, options & 0x03, no_local, bool(options & 0x08), options >> 4
-    )
+    return Subscription(topic_filter, options & 0x03, no_local, bool(options & 0x08), options >> 4)
 
 
 _SUBACK_BY_VERSION = {
@@ -138,9 +130,7 @@ _SUBACK_BY_VERSION = {
 def read_suback(reader: Reader, version: ProtocolVersion) -> SubackPacket:
     """SUBACK (3.9)."""
     packet_id = reader.packet_id()
-    properties = (
-        read_properties(reader, AckProperties) if version == _V5 else _NO_ACK_PROPERTIES
-    )
+    properties = read_properties(reader, AckProperties) if version == _V5 else _NO_ACK_PROPERTIES
     reasons = _reasons(reader, _SUBACK_BY_VERSION[version], "[MQTT-3.9.3-2]")
     return SubackPacket(packet_id, reasons, properties)
 
@@ -156,16 +146,10 @@ def _reasons(reader: Reader, allowed: ReasonTable, rule: str) -> tuple[ReasonCod
 def read_unsubscribe(reader: Reader, version: ProtocolVersion) -> UnsubscribePacket:
     """UNSUBSCRIBE (3.10)."""
     packet_id = reader.packet_id()
-    properties = (
-        read_properties(reader, UnsubscribeProperties)
-        if version == _V5
-        else _NO_UNSUBSCRIBE_PROPERTIES
-    )
+    properties = read_properties(reader, UnsubscribeProperties) if version == _V5 else _NO_UNSUBSCRIBE_PROPERTIES
     filters: list[str] = []
     while reader.remaining():
-        filters.append(
-            decode_topic_filter(reader.binary("topic filter"))
-        )  # [MQTT-3.10.3-1]
+        filters.append(decode_topic_filter(reader.binary("topic filter")))  # [MQTT-3.10.3-1]
     if not filters:
         raise violation("UNSUBSCRIBE without a topic filter [MQTT-3.10.3-2]")
     return UnsubscribePacket(packet_id, tuple(filters), properties)
@@ -194,9 +178,7 @@ def read_pingresp(reader: Reader, version: ProtocolVersion) -> PingRespPacket:
     return _PING_RESP
 
 
-def read_client_disconnect(
-    reader: Reader, version: ProtocolVersion
-) -> DisconnectPacket:
+def read_client_disconnect(reader: Reader, version: ProtocolVersion) -> DisconnectPacket:
     """DISCONNECT as a client sends it (3.14)."""
     if version != _V5 or not reader.remaining():
         reader.finish()
@@ -204,9 +186,7 @@ def read_client_disconnect(
     return _read_disconnect(reader, CLIENT_DISCONNECT_REASONS)
 
 
-def read_server_disconnect(
-    reader: Reader, version: ProtocolVersion
-) -> DisconnectPacket:
+def read_server_disconnect(reader: Reader, version: ProtocolVersion) -> DisconnectPacket:
     """DISCONNECT as a server sends it: MQTT 5 only, without a session expiry (3.14)."""
     if not reader.remaining():
         return _DISCONNECT

@@ -57,9 +57,7 @@ def read_protocol(reader: Reader) -> tuple[ProtocolVersion, bool]:
     return found
 
 
-def read_connect(
-    reader: Reader, version: ProtocolVersion, bridge: bool
-) -> ConnectPacket:
+def read_connect(reader: Reader, version: ProtocolVersion, bridge: bool) -> ConnectPacket:
     """The CONNECT behind its protocol name and level (3.1.2.3 and on).
 
     The client identifier may be empty: what that means is the server's business. Raises
@@ -67,9 +65,7 @@ def read_connect(
     """
     flags = _read_flags(reader, version)
     keep_alive = reader.uint16("keep alive")
-    properties = (
-        read_properties(reader, ConnectProperties) if version == _V5 else _EMPTY_V3
-    )
+    properties = read_properties(reader, ConnectProperties) if version == _V5 else _EMPTY_V3
     client_id = reader.text("client identifier")  # [MQTT-3.1.3-3], [MQTT-3.1.3-4]
     will = _read_will(reader, flags, version) if flags & _WILL else None
     username = password = None
@@ -125,9 +121,7 @@ def _read_will(reader: Reader, flags: int, version: ProtocolVersion) -> Will:
         start = reader.position
         reader.position = start + size
         properties, delay = split_will_properties(reader.data[start : reader.position])
-    topic = decode_topic_name(
-        reader.binary("will topic"), "will topic"
-    )  # [MQTT-3.1.3-11]
+    topic = decode_topic_name(reader.binary("will topic"), "will topic")  # [MQTT-3.1.3-11]
     payload = reader.binary("will payload")
     qos = flags >> 3 & 3
     return Will(topic, payload, qos, bool(flags & _WILL_RETAIN), properties, delay)

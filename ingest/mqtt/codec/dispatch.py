@@ -117,28 +117,18 @@ def _tables(role: Role, version: ProtocolVersion) -> Tables:
     return Tables(_publish_table(version), tuple(acks), by_first)
 
 
-TABLES = {
-    (role, version): _tables(role, version)
-    for role in ("server", "client")
-    for version in ProtocolVersion
-}
+TABLES = {(role, version): _tables(role, version) for role in ("server", "client") for version in ProtocolVersion}
 BEFORE_CONNECT = Tables((None,) * 256, (None,) * 256, {})
 
 
-def unexpected_packet(
-    first: int, role: Role, version: ProtocolVersion
-) -> ProtocolError:
+def unexpected_packet(first: int, role: Role, version: ProtocolVersion) -> ProtocolError:
     """Why a packet with this first byte may not come."""
     packet_type = first >> 4
     name = PACKET_NAMES[packet_type]
     if packet_type == 0 or (packet_type == 15 and version != _V5):
         return malformed(f"packet type {packet_type} is reserved (MQTT 5.0, 2.1.2)")
     if packet_type == 3:
-        rule = (
-            "QoS 3 [MQTT-3.3.1-4]"
-            if first & 6 == 6
-            else "DUP with QoS 0 [MQTT-3.3.1-2]"
-        )
+        rule = "QoS 3 [MQTT-3.3.1-4]" if first & 6 == 6 else "DUP with QoS 0 [MQTT-3.3.1-2]"
         return malformed(f"PUBLISH has {rule}")
     if packet_type == 1 and role == "server":
         return violation("a second CONNECT [MQTT-3.1.0-2]")

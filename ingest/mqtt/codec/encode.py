@@ -90,11 +90,7 @@ def encode_connect(packet: ConnectPacket, version: ProtocolVersion) -> bytes:
     if packet.version != version:
         raise InvalidPacket(f"CONNECT of version {packet.version} in version {version}")
     will, username, password = packet.will, packet.username, packet.password
-    flags = (
-        packet.clean_start << 1
-        | (username is not None) << 7
-        | (password is not None) << 6
-    )
+    flags = packet.clean_start << 1 | (username is not None) << 7 | (password is not None) << 6
     if will is not None:
         flags |= 0x04 | will.qos << 3 | will.retain << 5
     name = b"MQIsdp" if version == _V31 else b"MQTT"
@@ -142,9 +138,7 @@ def encode_connack(packet: ConnackPacket, version: ProtocolVersion) -> bytes:
 Ack = PubackPacket | PubrecPacket | PubrelPacket | PubcompPacket
 
 
-def _ack_encoder(
-    first: int, allowed: ReasonTable, rule: str
-) -> Callable[[Any, ProtocolVersion], bytes]:
+def _ack_encoder(first: int, allowed: ReasonTable, rule: str) -> Callable[[Any, ProtocolVersion], bytes]:
     """An encoder for one of the four acknowledgements of PUBLISH (3.4 to 3.7)."""
     short = bytes((first, 2))
 
@@ -177,20 +171,13 @@ def _subscription(item: Subscription, version: ProtocolVersion) -> bytes:
     if version == _V5:
         if item.no_local and item.topic_filter.startswith(SHARE_PREFIX):
             raise InvalidPacket("no local on a shared subscription [MQTT-3.8.3-4]")
-        options |= (
-            item.no_local << 2
-            | item.retain_as_published << 3
-            | item.retain_handling << 4
-        )
+        options |= item.no_local << 2 | item.retain_as_published << 3 | item.retain_handling << 4
     return write_text(item.topic_filter) + write_byte(options)
 
 
 def encode_suback(packet: SubackPacket, version: ProtocolVersion) -> bytes:
     """SUBACK (3.9). Every failure is 0x80 in 3.1.1; in 3.1, which can't tell, it is QoS 0."""
-    codes = [
-        _check_reason(code, SUBACK_REASONS, "[MQTT-3.9.3-2]")
-        for code in packet.reason_codes
-    ]
+    codes = [_check_reason(code, SUBACK_REASONS, "[MQTT-3.9.3-2]") for code in packet.reason_codes]
     if version != _V5:
         failure = 0 if version == _V31 else 0x80
         codes = [code if code < 0x80 else failure for code in codes]
@@ -216,9 +203,7 @@ def encode_unsuback(packet: UnsubackPacket, version: ProtocolVersion) -> bytes:
     if not packet.reason_codes:
         raise InvalidPacket("UNSUBACK without a reason code [MQTT-3.11.3-1]")
     rule = "[MQTT-3.11.3-2]"
-    codes = bytes(
-        _check_reason(code, UNSUBACK_REASONS, rule) for code in packet.reason_codes
-    )
+    codes = bytes(_check_reason(code, UNSUBACK_REASONS, rule) for code in packet.reason_codes)
     return _frame(0xB0, packet_id, write_properties(packet.properties), codes)
 
 
@@ -256,9 +241,7 @@ def encode_auth(packet: AuthPacket, version: ProtocolVersion) -> bytes:
     if code == 0 and block == b"\x00":
         return b"\xf0\x00"
     if packet.properties.authentication_method is None:
-        raise InvalidPacket(
-            "AUTH without an authentication method (MQTT 5.0, 3.15.2.2.2)"
-        )
+        raise InvalidPacket("AUTH without an authentication method (MQTT 5.0, 3.15.2.2.2)")
     return _frame(0xF0, reason, block)
 
 

@@ -10,7 +10,7 @@ from ingest.mqtt.codec.publish_properties import (
     check_publish_properties,
     write_topic_alias,
 )
-from ingest.mqtt.codec.reader import write_packet_id, write_text, write_variable_integer
+from ingest.mqtt.codec.reader import write_packet_id, write_variable_integer
 from ingest.mqtt.codec.reason_codes import ProtocolVersion
 from ingest.mqtt.codec.text import valid_topic_name
 
@@ -83,13 +83,10 @@ def _check(packet: PublishPacket, version: ProtocolVersion) -> None:
     if not 0 <= qos <= 2:
         raise InvalidPacket(f"QoS {qos} [MQTT-3.3.1-4]")
     if qos == 0 and (packet.dup or packet.packet_id):
-        raise InvalidPacket(
-            "DUP or packet identifier with QoS 0 [MQTT-3.3.1-2], [MQTT-2.2.1-2]"
-        )
+        raise InvalidPacket("DUP or packet identifier with QoS 0 [MQTT-3.3.1-2], [MQTT-2.2.1-2]")
     if packet.topic:
         if not valid_topic_name(packet.topic):
             raise InvalidPacket("topic name is not valid [MQTT-3.3.2-2]")
-        write_text(packet.topic)
     elif version != _V5 or not packet.topic_alias:
         raise InvalidPacket("PUBLISH without a topic name [MQTT-4.7.3-1]")
     if packet.properties:

@@ -70,14 +70,8 @@ class ConnectPacket(msgspec.Struct, frozen=True, gc=False):
     def __post_init__(self) -> None:
         if self.bridge and self.version == ProtocolVersion.V5:
             raise InvalidPacket("the bridge bit belongs to MQTT 3")
-        if (
-            self.version != ProtocolVersion.V5
-            and self.password is not None
-            and self.username is None
-        ):
-            raise InvalidPacket(
-                "a password without a user name (MQTT 3.1.1, [MQTT-3.1.2-22])"
-            )
+        if self.version != ProtocolVersion.V5 and self.password is not None and self.username is None:
+            raise InvalidPacket("a password without a user name (MQTT 3.1.1, [MQTT-3.1.2-22])")
 
 
 class ConnackPacket(msgspec.Struct, frozen=True, gc=False):
@@ -160,9 +154,7 @@ class Subscription(msgspec.Struct, frozen=True, gc=False):
         if not 0 <= self.qos <= 2:
             raise InvalidPacket(f"subscription QoS {self.qos} (MQTT 5.0, 3.8.3.1)")
         if not 0 <= self.retain_handling <= 2:
-            raise InvalidPacket(
-                f"retain handling {self.retain_handling} (MQTT 5.0, 3.8.3.1)"
-            )
+            raise InvalidPacket(f"retain handling {self.retain_handling} (MQTT 5.0, 3.8.3.1)")
 
 
 class SubscribePacket(msgspec.Struct, frozen=True, gc=False):

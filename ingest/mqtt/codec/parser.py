@@ -78,14 +78,8 @@ class Parser:
         self.version = version
         self.max_packet_size = max_packet_size
         self.error: ProtocolError | None = None
-        self._connect_max_size = (
-            max_packet_size if connect_max_size is None else connect_max_size
-        )
-        self._tables = (
-            BEFORE_CONNECT
-            if version is None
-            else TABLES[role, ProtocolVersion(version)]
-        )
+        self._connect_max_size = max_packet_size if connect_max_size is None else connect_max_size
+        self._tables = BEFORE_CONNECT if version is None else TABLES[role, ProtocolVersion(version)]
         self._rest: bytearray | None = None  # the beginning of a packet
         self._needed = 0  # bytes of _rest without which going on is in vain
 
@@ -171,9 +165,7 @@ class Parser:
                     packet_id = 0  # [MQTT-2.2.1-2]
                 if v5:
                     if data[topic_end]:
-                        topic_end, alias, properties = self._properties(
-                            data, topic_end, end
-                        )
+                        topic_end, alias, properties = self._properties(data, topic_end, end)
                         if not topic and not alias:
                             raise _no_topic()
                         payload = data[topic_end:end]
@@ -194,11 +186,7 @@ class Parser:
                     if not topic:
                         raise _no_topic()
                     topic_end += 1
-                append(
-                    publish(
-                        topic, data[topic_end:end], qos, retain, dup, packet_id, 0, b""
-                    )
-                )
+                append(publish(topic, data[topic_end:end], qos, retain, dup, packet_id, 0, b""))
                 at = end
                 continue
 
@@ -242,22 +230,16 @@ class Parser:
         stop = at + length
         if stop > end:
             raise malformed("property length exceeds the packet")
-        properties, alias = split_publish_properties(
-            data, at, stop, self.role == "server"
-        )
+        properties, alias = split_publish_properties(data, at, stop, self.role == "server")
         return stop, alias, properties
 
     def _check_type(self, first: int) -> None:
         """Raises ProtocolError unless a packet that begins with `first` may come now."""
         if self.version is None:
             if first >> 4 != 1:
-                raise violation(
-                    f"the first packet is {PACKET_NAMES[first >> 4]}, not CONNECT [MQTT-3.1.0-1]"
-                )
+                raise violation(f"the first packet is {PACKET_NAMES[first >> 4]}, not CONNECT [MQTT-3.1.0-1]")
             if first != 0x10:
-                raise malformed(
-                    "fixed header flags of CONNECT are not 0 [MQTT-2.1.3-1]"
-                )
+                raise malformed("fixed header flags of CONNECT are not 0 [MQTT-2.1.3-1]")
             return
         if self._tables.publish[first] is None and first not in self._tables.decoders:
             raise unexpected_packet(first, self.role, self.version)
@@ -298,6 +280,4 @@ def _too_large(size: int, limit: int) -> ProtocolError:
 
 
 def _no_topic() -> ProtocolError:
-    return violation(
-        "PUBLISH without a topic name and without a topic alias (MQTT 5.0, 3.3.2.1)"
-    )
+    return violation("PUBLISH without a topic name and without a topic alias (MQTT 5.0, 3.3.2.1)")

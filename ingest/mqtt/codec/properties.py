@@ -289,9 +289,7 @@ def read_property_values(reader: Reader, kind: type[Properties]) -> dict[str, An
         identifier = reader.variable_integer("property identifier")
         prop = allowed.get(identifier)
         if prop is None:
-            raise malformed(
-                f"property 0x{identifier:02x} is not allowed here (MQTT 5.0, 2.2.2.2)"
-            )
+            raise malformed(f"property 0x{identifier:02x} is not allowed here (MQTT 5.0, 2.2.2.2)")
         if prop.name in values and not prop.repeats:
             raise violation(f"property {prop.name} stands twice (MQTT 5.0, 2.2.2.2)")
         value = prop.read(reader, prop.name)

@@ -50,9 +50,7 @@ _CUT = "a property of PUBLISH is cut short"
 _EMPTY = PublishProperties()
 
 
-def split_publish_properties(
-    data: bytes, start: int, end: int, from_client: bool
-) -> tuple[bytes, int]:
+def split_publish_properties(data: bytes, start: int, end: int, from_client: bool) -> tuple[bytes, int]:
     """Validates the block data[start:end] of a PUBLISH; gives it raw and its topic alias or 0.
 
     Raises ProtocolError: 0x81 malformed; 0x82 a property twice, or a subscription identifier
@@ -66,33 +64,23 @@ def split_publish_properties(
         identifier = data[at]
         shape = _SHAPES[identifier]
         if shape == _PAIR:
-            at = _end_of_binary(
-                data, _end_of_binary(data, at + 1, end, True), end, True
-            )
+            at = _end_of_binary(data, _end_of_binary(data, at + 1, end, True), end, True)
             continue
         if shape == _VARIABLE:
             if from_client:
-                raise violation(
-                    "PUBLISH of a client has a subscription identifier [MQTT-3.3.4-6]"
-                )
+                raise violation("PUBLISH of a client has a subscription identifier [MQTT-3.3.4-6]")
             at = _end_of_subscription_id(data, at + 1, end)
             continue
         if shape == 0:
-            raise malformed(
-                f"property 0x{identifier:02x} is not allowed in PUBLISH (MQTT 5.0, 2.2.2.2)"
-            )
+            raise malformed(f"property 0x{identifier:02x} is not allowed in PUBLISH (MQTT 5.0, 2.2.2.2)")
         if seen >> identifier & 1:
-            raise violation(
-                f"property 0x{identifier:02x} stands twice (MQTT 5.0, 2.2.2.2)"
-            )
+            raise violation(f"property 0x{identifier:02x} stands twice (MQTT 5.0, 2.2.2.2)")
         seen |= 1 << identifier
         value = at + 1
         if shape == _BINARY:
             at = _end_of_binary(data, value, end, identifier == _CONTENT_TYPE)
             if identifier == _RESPONSE_TOPIC:
-                decode_topic_name(
-                    data[value + 2 : at], "response topic"
-                )  # [MQTT-3.3.2-14]
+                decode_topic_name(data[value + 2 : at], "response topic")  # [MQTT-3.3.2-14]
             continue
         at = value + shape
         if at > end:
@@ -101,13 +89,9 @@ def split_publish_properties(
             alias_at = value - 1
             alias = data[value] << 8 | data[value + 1]
             if alias == 0:
-                raise ProtocolError(
-                    ReasonCode.TOPIC_ALIAS_INVALID, "topic alias is 0 [MQTT-3.3.2-8]"
-                )
+                raise ProtocolError(ReasonCode.TOPIC_ALIAS_INVALID, "topic alias is 0 [MQTT-3.3.2-8]")
         elif identifier == _PAYLOAD_FORMAT and data[value] > 1:
-            raise violation(
-                "payload format indicator is neither 0 nor 1 (MQTT 5.0, 3.3.2.3.2)"
-            )
+            raise violation("payload format indicator is neither 0 nor 1 (MQTT 5.0, 3.3.2.3.2)")
     if alias:
         return data[start:alias_at] + data[alias_at + 3 : end], alias
     return data[start:end], 0
@@ -231,18 +215,14 @@ def split_will_properties(data: bytes) -> tuple[bytes, int]:
     while at < len(data):
         if data[at] == _WILL_DELAY:
             if delay >= 0:
-                raise violation(
-                    "will delay interval stands twice (MQTT 5.0, 3.1.3.2.2)"
-                )
+                raise violation("will delay interval stands twice (MQTT 5.0, 3.1.3.2.2)")
             if at + 5 > len(data):
                 raise malformed("will delay interval is cut short")
             delay = int.from_bytes(data[at + 1 : at + 5], "big")
             at += 5
             continue
         if data[at] in (_TOPIC_ALIAS, _SUBSCRIPTION_ID) or _SHAPES[data[at]] == 0:
-            raise malformed(
-                f"property 0x{data[at]:02x} is not allowed in a will (MQTT 5.0, 2.2.2.2)"
-            )
+            raise malformed(f"property 0x{data[at]:02x} is not allowed in a will (MQTT 5.0, 2.2.2.2)")
         after = _checked_skip(data, at)
         kept.append(data[at:after])
         at = after
