@@ -1,0 +1,432 @@
+"""The fold of one partition: frames in offset order in, row changes out.
+
+Sessions are folded by :func:`domain.session.apply`, the code that live nodes run. The fold holds the sessions it has
+seen; those it has not seen are either known to be absent (``complete``: folded from the beginning of the log, nothing
+forgotten) or must be supplied from the tables before their events are folded (:meth:`ModelFold.missing`,
+:meth:`ModelFold.supply`). How frames are cut into batches, and what is forgotten in between, never changes the tables.
+
+Invariants: what is held equals the tables plus the changes not yet taken. A frame whose fold raises leaves the fold
+unusable; its owner throws it away and begins again from the tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import msgspec
+
+from domain.fences import Fences
+from domain.models.batch import Batch
+from domain.models.changes import Changes
+from domain.models.records import FrameRecord
+from domain.models.rows import (
+    NOT_KEPT,
+    OPTIONS,
+    SESSION_VALID_FROM,
+    counter_row,
+    held_subscription,
+    session_row,
+    session_state,
+    subscription_row,
+    with_count,
+    with_disconnect,
+)
+from domain.models.tables import Row
+from domain.session import At, SessionState, apply, continues
+from schemas.events import (
+    ClientCounters,
+    Connected,
+    Disconnected,
+    Dropped,
+    Measured,
+    NodeLost,
+    NodeStarted,
+    NodeStopped,
+    Progress,
+    Received,
+    Refused,
+    Sending,
+    SessionEnded,
+    Subscribed,
+    Unsubscribed,
+)
+
+Key = tuple[str, str]
+"""Tenant and client id."""
+
+
+class FoldError(ValueError):
+    """A frame cannot be folded; the text says why."""
+
+
+class Held(msgspec.Struct):
+    """A session as the fold holds it; ``state`` is None when there is none."""
+
+    state: SessionState | None = None
+    row: Row = ()
+    """The present row; meaningless without a state."""
+    subscriptions: dict[str, Row] = {}
+    """The present rows of its subscriptions by filter."""
+    stored: bool = False
+    """Whether the table held the session when the last changes were taken."""
+    counters_stored: bool = False
+    """Whether the table may hold its counters."""
+    batch: int = 0
+    """Number of the batch that last touched it."""
+
+
+class ModelFold:
+    """All read models of one partition; see the module. ``next`` is the offset of the next frame."""
+
+    def __init__(
+        self,
+        partition: int,
+        *,
+        start: int = 0,
+        partition_time: int = 0,
+        fences: Fences | None = None,
+        last_frame: str = "",
+        complete: bool = True,
+    ) -> None:
+        """A fold that goes on where tables stand; without arguments a fresh one, with empty tables.
+
+        ``start``: offset of the next frame. ``complete``: a session that is not held does not exist.
+        """
+        self.partition = partition
+        self.next = start
+        self.partition_time = partition_time
+        self.fences = fences or Fences()
+        self.last_frame = last_frame
+        self.complete = complete
+        self._held: dict[Key, Held] = {}
+        self._number = 1
+        self._batch = Batch(start)
+
+    # What the shell around a fold needs
+
+    @property
+    def pending(self) -> int:
+        """Lifecycle events folded since the last changes were taken."""
+        return self._batch.lifecycle
+
+    @property
+    def held(self) -> int:
+        """Number of sessions held."""
+        return len(self._held)
+
+    def session(self, tenant: str, client_id: str) -> SessionState | None:
+        """The session as of now, if it is held; owned by the fold."""
+        held = self._held.get((tenant, client_id))
+        return held.state if held else None
+
+    def missing(self, records: Iterable[FrameRecord]) -> set[Key]:
+        """Sessions to supply before these frames are folded."""
+        if self.complete:
+            return set()
+        return {
+            key for record in records for _, event in record.lifecycle for key in _mentions(event)
+        } - self._held.keys()
+
+    def supply(self, keys: Iterable[Key], sessions: Iterable[Row], subscriptions: Iterable[Row]) -> None:
+        """Take what the tables hold of these sessions: rows of ``sessions`` and ``subscriptions``."""
+        for key in keys:
+            self._held[key] = Held(batch=self._number)
+        for row in subscriptions:
+            self._held[row[0], row[1]].subscriptions[row[2]] = row
+        for row in sessions:
+            held = self._held[row[0], row[1]]
+            states = {name: held_subscription(r) for name, r in held.subscriptions.items()}
+            held.state, held.row = session_state(row, states), row
+            held.stored = held.counters_stored = True
+
+    def forget(self, limit: int) -> None:
+        """Hold about ``limit`` sessions at most, longest untouched first to go.
+
+        To be called when every change taken is in the tables, save those of the latest batch, which are kept.
+        """
+        if len(self._held) <= limit + limit // 4:  # sorting pays when there is much to forget
+            return
+        by_age = sorted(self._held.items(), key=lambda item: item[1].batch)
+        for key, held in by_age[: len(by_age) - limit]:
+            if held.batch < self._number - 1:
+                del self._held[key]
+                self.complete = False
+
+    def changes(self) -> Changes:
+        """What was folded since the last call, as row changes; a new batch begins."""
+        batch, self._batch = self._batch, Batch(self.next)
+        self._number += 1
+        return batch.take(self)
+
+    def fold(self, record: FrameRecord) -> None:
+        """Fold the next frame. Raises :class:`FoldError` when it lies before the fold's position."""
+        self._step(record.offset, record.time, record.frame_id)
+        header, batch = record.header, self._batch
+        if self.fences.void(header.node, header.incarnation):
+            batch.void_frames += 1
+            batch.count("", header.node, "frames.void", 1)
+            return
+        self._count(record)
+        base, time, node, incarnation = record.offset << 16, self.partition_time, header.node, header.incarnation
+        for index, event in record.lifecycle:
+            handler = _HANDLERS.get(type(event))
+            if handler is None:
+                raise FoldError(f"there is no fold for {event.KIND}")
+            handler(self, event, At(self.partition, base | index, time, node, incarnation))
+        batch.lifecycle += len(record.lifecycle)
+
+    def skip(self, offset: int, time: int, frame_id: str) -> None:
+        """Step over a frame that was put aside: it moves position and partition time, and is counted."""
+        self._step(offset, time, frame_id)
+        self._batch.count("", "", "frames.quarantined", 1)
+
+    # Frames
+
+    def _step(self, offset: int, time: int, frame_id: str) -> None:
+        if offset < self.next:
+            raise FoldError(f"frame {offset} of partition {self.partition} is already folded; the next is {self.next}")
+        self.next = offset + 1
+        self.last_frame = frame_id
+        self.partition_time = max(self.partition_time, time)
+        self._batch.frames += 1
+        self._batch.last_append = time
+
+    def _count(self, record: FrameRecord) -> None:
+        header, batch = record.header, self._batch
+        node, events = header.node, header.events
+        batch.events += events
+        batch.count("", node, "frames", 1)
+        batch.count("", node, "events", events)
+        for traffic in header.traffic:
+            batch.count(traffic.tenant, node, f"messages.published.qos{traffic.qos}", traffic.messages)
+            batch.count(traffic.tenant, node, "bytes.published", traffic.bytes)
+            batch.count(traffic.tenant, node, "messages.retained", traffic.retained)
+
+    # Sessions
+
+    def _hold(self, tenant: str, client_id: str) -> Held:
+        key = (tenant, client_id)
+        held = self._held.get(key)
+        if held is None:
+            if not self.complete:
+                raise LookupError(f"session {client_id!r} of tenant {tenant!r} was not supplied to the fold")
+            held = self._held[key] = Held()
+        held.batch = self._number
+        return held
+
+    def _void(self, tenant: str, at: At) -> None:
+        self._batch.count(tenant, at.node, "events.void", 1)
+
+    def _close(self, held: Held, at: At, ended: str) -> None:
+        """Let the present row of a session become history."""
+        self._batch.touch(held)
+        self._batch.sessions_history.append((*held.row, at.position, at.time, ended))
+
+    def _end(self, held: Held, state: SessionState, at: At, ended: str) -> None:
+        """Let a session and its subscriptions become history. ``state`` is the session as it was."""
+        batch, tenant = self._batch, state.tenant
+        self._close(held, at, ended)
+        for topic_filter in list(held.subscriptions):
+            self._unsubscribe(held, state, topic_filter, at)
+        batch.total(tenant, "sessions", -1)
+        batch.count(tenant, state.node, "sessions.ended", 1)
+        if held.counters_stored:
+            batch.counters[tenant, state.client_id] = None
+            held.counters_stored = False
+        held.state = None
+
+    def _offline(self, state: SessionState) -> None:
+        self._batch.total(state.tenant, "sessions.connected", -1)
+
+    def connected(self, event: Connected, at: At) -> None:
+        """A session begins, goes on, or takes the place of another."""
+        batch, tenant = self._batch, event.tenant
+        held = self._hold(tenant, event.client_id)
+        prior = held.state
+        goes_on = continues(prior, event, at.time)
+        if prior is not None:
+            if prior.online:
+                self._offline(prior)
+                batch.count(tenant, prior.node, "taken_over", 1)
+            if goes_on:
+                self._close(held, at, "")
+                if prior.node != at.node:
+                    for topic_filter in held.subscriptions:
+                        batch.route(tenant, topic_filter, prior.node, -1)
+                        batch.route(tenant, topic_filter, at.node, 1)
+            else:
+                self._end(held, prior, at, _why_ended(prior, event, at.time))
+        state, _ = apply(prior, event, at)
+        assert state is not None
+        state.connection = NOT_KEPT
+        held.state = state
+        held.row = session_row(state, event, at)
+        batch.touch(held)
+        batch.total(tenant, "sessions.connected", 1)
+        batch.count(tenant, at.node, "connected", 1)
+        if not goes_on:
+            batch.total(tenant, "sessions", 1)
+            batch.count(tenant, at.node, "sessions.created", 1)
+
+    def refused(self, event: Refused, at: At) -> None:
+        """A client was not let in: counted."""
+        self._batch.count(event.tenant, at.node, "refused", 1)
+
+    def disconnected(self, event: Disconnected, at: At) -> None:
+        """A connection ends, and its session with it if it does not outlive it."""
+        tenant = event.tenant
+        held = self._hold(tenant, event.client_id)
+        prior = held.state
+        after, effect = apply(prior, event, at)
+        if prior is None or not effect:
+            return self._void(tenant, at)
+        batch, node = self._batch, prior.node
+        batch.count(tenant, node, "disconnected", 1)
+        batch.count(tenant, node, f"disconnected.{event.by}", 1)
+        self._offline(prior)
+        if after is None:
+            return self._end(held, prior, at, "disconnected")
+        self._close(held, at, "")
+        held.state, held.row = after, with_disconnect(held.row, after, at)
+        batch.counters[tenant, event.client_id] = counter_row(after, event.counters, at.time)
+        held.counters_stored = True
+        return None
+
+    def session_ended(self, event: SessionEnded, at: At) -> None:
+        """A session that was away is over."""
+        held = self._hold(event.tenant, event.client_id)
+        prior = held.state
+        _, effect = apply(prior, event, at)
+        if prior is None or not effect:
+            return self._void(event.tenant, at)
+        if prior.online:
+            self._offline(prior)
+        return self._end(held, prior, at, event.reason)
+
+    # Subscriptions
+
+    def subscribed(self, event: Subscribed, at: At) -> None:
+        """Filters are granted; options that stay as they were begin no new interval."""
+        tenant = event.tenant
+        held = self._hold(tenant, event.client_id)
+        state, effect = apply(held.state, event, at)
+        if state is None or not effect:
+            return self._void(tenant, at)
+        held.state = state
+        granted = dict.fromkeys(asked.filter for asked in event.subscriptions if asked.reason_code < 0x80)
+        for topic_filter in granted:
+            self._subscribe(held, state, topic_filter, at)
+        self._batch.count(tenant, at.node, "subscribed", len(granted))
+        return self._recount(held, state, at)
+
+    def _subscribe(self, held: Held, state: SessionState, topic_filter: str, at: At) -> None:
+        batch = self._batch
+        row = subscription_row(state, state.subscriptions[topic_filter], at)
+        old = held.subscriptions.get(topic_filter)
+        if old is None:
+            batch.total(state.tenant, "subscriptions", 1)
+            batch.route(state.tenant, topic_filter, state.node, 1)
+        elif old[OPTIONS] == row[OPTIONS]:
+            return
+        else:
+            batch.subscriptions_history.append((*old, at.position, at.time))
+        batch.touch_subscription(held, state, topic_filter, old is not None)
+        held.subscriptions[topic_filter] = row
+
+    def _unsubscribe(self, held: Held, state: SessionState, topic_filter: str, at: At) -> None:
+        batch = self._batch
+        batch.touch_subscription(held, state, topic_filter, True)
+        row = held.subscriptions.pop(topic_filter)
+        batch.subscriptions_history.append((*row, at.position, at.time))
+        batch.total(state.tenant, "subscriptions", -1)
+        batch.route(state.tenant, topic_filter, state.node, -1)
+
+    def unsubscribed(self, event: Unsubscribed, at: At) -> None:
+        """Filters are given back."""
+        tenant = event.tenant
+        held = self._hold(tenant, event.client_id)
+        state, effect = apply(held.state, event, at)
+        if state is None or not effect:
+            return self._void(tenant, at)
+        held.state = state
+        gone = [topic_filter for topic_filter in held.subscriptions if topic_filter not in state.subscriptions]
+        for topic_filter in gone:
+            self._unsubscribe(held, state, topic_filter, at)
+        self._batch.count(tenant, at.node, "unsubscribed", len(gone))
+        return self._recount(held, state, at)
+
+    def _recount(self, held: Held, state: SessionState, at: At) -> None:
+        count = len(held.subscriptions)
+        row = with_count(held.row, count, at)
+        if row[:SESSION_VALID_FROM] != held.row[:SESSION_VALID_FROM]:
+            self._close(held, at, "")
+            held.row = row
+
+    # Numbers and nodes
+
+    def dropped(self, event: Dropped, at: At) -> None:
+        """Messages of a session were dropped: counted by reason."""
+        state = self._hold(event.tenant, event.client_id).state
+        if state is None or state.epoch != event.epoch:
+            return self._void(event.tenant, at)
+        return self._batch.count(event.tenant, at.node, f"messages.dropped.{event.reason}", event.count)
+
+    def measured(self, event: Measured, at: At) -> None:
+        """Counters of connections; the latest are kept."""
+        for client in event.clients:
+            self._measured(client, at)
+
+    def _measured(self, client: ClientCounters, at: At) -> None:
+        held = self._hold(client.tenant, client.client_id)
+        state = held.state
+        if state is None or state.epoch != client.epoch:
+            return
+        self._batch.counters[client.tenant, client.client_id] = counter_row(state, client.counters, at.time)
+        held.counters_stored = True
+
+    def node_started(self, event: NodeStarted, at: At) -> None:
+        """Everything that older incarnations of the node still write is void from the next frame on."""
+        self.fences.observe(event)
+
+    def node_lost(self, event: NodeLost, at: At) -> None:
+        """The same for the incarnation that was declared lost; its node is marked."""
+        self.fences.observe(event)
+        self._batch.lost[event.node] = max(event.incarnation, self._batch.lost.get(event.node, -1))
+
+    def nothing(self, event: object, at: At) -> None:
+        """An event that says nothing to the read models."""
+
+
+def _why_ended(prior: SessionState, event: Connected, time: int) -> str:
+    if prior.expired(time):
+        return "expired"
+    return "clean_start" if event.clean_start else "taken_over"
+
+
+def _mentions(event: object) -> list[Key]:
+    if isinstance(event, Measured):
+        return [(client.tenant, client.client_id) for client in event.clients]
+    if isinstance(event, _OF_SESSIONS):
+        return [(event.tenant, event.client_id)]
+    return []
+
+
+_OF_SESSIONS = (Connected, Disconnected, Subscribed, Unsubscribed, SessionEnded, Dropped)
+
+_HANDLERS: dict[type[Any], Callable[[ModelFold, Any, At], None]] = {
+    Connected: ModelFold.connected,
+    Refused: ModelFold.refused,
+    Disconnected: ModelFold.disconnected,
+    SessionEnded: ModelFold.session_ended,
+    Subscribed: ModelFold.subscribed,
+    Unsubscribed: ModelFold.unsubscribed,
+    Dropped: ModelFold.dropped,
+    Measured: ModelFold.measured,
+    NodeStarted: ModelFold.node_started,
+    NodeLost: ModelFold.node_lost,
+    NodeStopped: ModelFold.nothing,
+    Sending: ModelFold.nothing,
+    Received: ModelFold.nothing,
+    Progress: ModelFold.nothing,
+}
