@@ -15,7 +15,7 @@ class ProtocolError(Exception):
         self.reason = reason
 
 
-class UnsupportedProtocolVersion(ProtocolError):
+class UnsupportedProtocolVersion(ProtocolError):  # noqa: N818  (the name says it)
     """CONNECT names a protocol we don't speak: CONNACK 0x01 (MQTT 3) or 0x84 (MQTT 5)."""
 
     def __init__(self, name: str, level: int) -> None:
@@ -27,7 +27,7 @@ class UnsupportedProtocolVersion(ProtocolError):
         self.level = level
 
 
-class InvalidPacket(ValueError):
+class InvalidPacket(ValueError):  # noqa: N818  (the name says it)
     """We tried to make or encode a packet that the protocol forbids: a defect of ours."""
 
 

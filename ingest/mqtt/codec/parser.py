@@ -114,7 +114,7 @@ class Parser:
             self._rest = bytearray(data[at:] if at else data)
         return packets
 
-    def _parse(self, data: bytes, append: Callable[[Packet], None]) -> int:
+    def _parse(self, data: bytes, append: Callable[[Packet], None]) -> int:  # noqa: PLR0912, PLR0915  (inlined)
         """Appends the packets in `data`; gives the offset of the first incomplete one."""
         publish_flags, short_acks, _ = self._tables
         v5 = self.version == _V5

@@ -50,7 +50,9 @@ _CUT = "a property of PUBLISH is cut short"
 _EMPTY = PublishProperties()
 
 
-def split_publish_properties(data: bytes, start: int, end: int, from_client: bool) -> tuple[bytes, int]:
+def split_publish_properties(  # noqa: PLR0912  (inlined: once for every PUBLISH with properties)
+    data: bytes, start: int, end: int, from_client: bool
+) -> tuple[bytes, int]:
     """Validates the block data[start:end] of a PUBLISH; gives it raw and its topic alias or 0.
 
     Raises ProtocolError: 0x81 malformed; 0x82 a property twice, or a subscription identifier
