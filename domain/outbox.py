@@ -1,7 +1,8 @@
 """What a session still has to get: messages not yet sent, messages sent and not finished, packet identifiers.
 
 An *entry* is one integer that names a message in the log and how it goes to this session:
-``position << 20 | partition << 4 | retain << 2 | qos``; payloads stay in the log. Only QoS 1 and 2 have entries.
+``position << 20 | partition << 4 | maybe_sent << 3 | retain << 2 | qos``; payloads stay in the log. Only QoS 1 and 2
+have entries. ``maybe_sent``: an earlier incarnation may have sent it, so that it goes out with DUP [MQTT-3.3.1-1].
 
 QoS 1 takes packet identifiers 1 to 32767, QoS 2 32768 to 65535: those of QoS 2 are in the log before they are
 used, and one that QoS 1 used shortly before a crash can never be taken for one of them.
@@ -20,6 +21,8 @@ Entry = int
 AWAIT_PUBACK = 1
 AWAIT_PUBREC = 2
 AWAIT_PUBCOMP = 3
+
+MAYBE_SENT = 8
 
 _QOS2_BASE = 0x8000
 _POSITION_SHIFT = 20
@@ -171,6 +174,14 @@ class Outbox:
             elif position_of_entry(item) < low[partition]:
                 low[partition] = position_of_entry(item)
         return Cursor(low, inflight)
+
+    def mark_maybe_sent(self) -> None:
+        """The node that held the connection is gone: any entry may have been sent."""
+        if self.pending:
+            ids = self.subscription_ids
+            self.subscription_ids = {item | MAYBE_SENT: found for item, found in ids.items()}
+            self.subscription_ids.update({item: ids[item] for item in self.inflight.values() if item in ids})
+            self.pending = deque(item | MAYBE_SENT for item in self.pending)
 
     # What follows is for folding the log of connections that another incarnation held.
 

@@ -1,0 +1,20 @@
+"""Counters of a node, since its incarnation began."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+
+class Counters:
+    """Totals for heartbeats and Prometheus. Packets are counted per type by the connections."""
+
+    def __init__(self) -> None:
+        self.totals: Counter[str] = Counter()
+        self.packets_in: Counter[type] = Counter()
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self.writes = 0
+
+    def dropped(self, reason: str, count: int = 1) -> None:
+        """Messages were dropped by rule."""
+        self.totals[f"messages.dropped.{reason}"] += count

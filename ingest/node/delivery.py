@@ -1,0 +1,352 @@
+"""Messages to sessions: send, or keep the position.
+
+A session that is connected here and keeps up gets a message in the moment it is applied, encoded once per protocol
+version, QoS and retain flag for all receivers, and written once per connection and frame. Any other session gets an
+entry in its outbox; payloads stay in the log and are looked up (ring, then log) when their turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from domain.outbox import AWAIT_PUBCOMP, MAYBE_SENT, Entry, Outbox, partition_of_entry, position_of_entry, retain_of
+from ingest.mqtt.codec import message_expiry
+from ingest.mqtt.outgoing import PACKET_ID, pubrel, whole_parts
+from ingest.node.counters import Counters
+from ingest.node.payloads import Payloads
+from ingest.node.ring import Message, Ring
+from ingest.node.routes import Targets
+from ingest.node.session import Home, Session
+from ingest.settings import MqttSettings
+from schemas.events import AnyEvent, Dropped, Inflight, Sending
+from schemas.positions import Position
+
+if TYPE_CHECKING:
+    from ingest.mqtt.connection import Connection
+
+Append = Callable[[int, AnyEvent, object | None, int], None]
+
+
+class _Drops:
+    """Messages of one session that were dropped since the last report, for one reason."""
+
+    __slots__ = ("count", "open", "ranges")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.ranges: dict[int, list[list[int]]] = {}
+        self.open = True
+
+    def add(self, item: Entry) -> None:
+        """One more, in the order of the partition; neighbours share a range while nothing was kept between them."""
+        self.count += 1
+        position = position_of_entry(item)
+        ranges = self.ranges.setdefault(partition_of_entry(item), [])
+        if ranges and self.open:
+            ranges[-1][1] = max(ranges[-1][1], position)
+        else:
+            ranges.append([position, position])
+        self.open = True
+
+
+class Delivery:
+    """Invariant: at the end of every callback, whatever was put into a connection's ``out`` is written (``flush``)."""
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        homes: list[Home],
+        ring: Ring,
+        payloads: Payloads,
+        append: Append,
+        vector: Callable[[], list[int]],
+        now: Callable[[], int],
+        counters: Counters,
+    ) -> None:
+        self._settings = settings
+        self._homes = homes
+        self._ring = ring
+        self._payloads = payloads
+        self._append = append
+        self._vector = vector
+        self._now = now
+        self._counters = counters
+        self._to_flush: list[Connection] = []
+        self._to_pump: set[Session] = set()
+        self._drops: dict[tuple[Session, str], _Drops] = {}
+        self.catching_up = True
+        """While the past is folded, queue limits are not applied: what they dropped is in the log."""
+
+    # Now
+
+    def fan_out(self, message: Message, targets: Targets, partition: int, position: Position) -> None:
+        """A message that was applied, to everyone it matches."""
+        published_qos = message.qos
+        base = position << 20 | partition << 4
+        encoded: dict[int, tuple[bytes, bytes]] = {}
+        to_flush = self._to_flush
+        for target in targets:
+            session = target.session
+            if target.no_local and session.client_id == message.client_id:
+                if target.from_others is None:
+                    continue
+                target = target.from_others
+            qos = target.qos if target.qos < published_qos else published_qos
+            retain = message.retain and target.retain_as_published
+            connection = session.connection
+            if connection is None:
+                if qos and session.persistent:
+                    self._keep(session, base | retain << 2 | qos, target.ids)
+                continue
+            if qos == 0:
+                if connection.blocked:
+                    self._drop(session, "slow_consumer", None)
+                    continue
+            else:
+                outbox = session.outbox or session.box()
+                if (
+                    outbox.pending
+                    or connection.blocked
+                    or connection.resend
+                    or len(outbox.inflight) >= connection.window
+                    or (qos == 2 and session.persistent)
+                ):
+                    self._keep(session, base | retain << 2 | qos, target.ids)
+                    self._to_pump.add(session)
+                    continue
+            key = connection.version << 4 | retain << 2 | qos
+            parts = encoded.get(key)
+            if parts is None or target.ids:
+                parts = whole_parts(message, connection.version, qos, retain, target.ids, 0)
+                if not target.ids:
+                    encoded[key] = parts
+            head, tail = parts
+            if connection.max_out and len(head) + len(tail) + 2 > connection.max_out:  # [MQTT-3.1.2-24]
+                self._drop(session, "packet_too_large", None)
+                continue
+            out = connection.out
+            if qos:
+                item = base | retain << 2 | qos
+                packet_id = outbox.begin(item)
+                if target.ids:
+                    outbox.subscription_ids[item] = target.ids
+                out.append(head)
+                out.append(PACKET_ID[packet_id])
+                out.append(tail)
+                if session.persistent:
+                    self._homes[session.partition].dirty.add(session)
+            else:
+                out.append(head)
+                out.append(tail)
+            connection.messages_out += 1
+            if not connection.to_flush:
+                connection.to_flush = True
+                to_flush.append(connection)
+
+    def retained(self, session: Session, message: Message, partition: int, position: Position, qos: int, ids: tuple[int, ...], time: int) -> None:
+        """A retained message for a new subscription [MQTT-3.3.1-9]."""
+        qos = min(qos, message.qos)
+        connection = session.connection
+        if qos:
+            if connection is not None or session.persistent:
+                self._keep(session, position << 20 | partition << 4 | 4 | qos, ids)
+                self._to_pump.add(session)
+        elif connection is not None and not connection.blocked:
+            waited = self._waited(message, time)
+            if waited is None:
+                return
+            head, tail = whole_parts(message, connection.version, 0, True, ids, waited)
+            if connection.max_out and len(head) + len(tail) > connection.max_out:
+                self._drop(session, "packet_too_large", None)
+                return
+            self.write(connection, head, tail)
+            connection.messages_out += 1
+
+    def write(self, connection: Connection, *parts: bytes) -> None:
+        """Bytes for a connection, written with everything else of this callback."""
+        connection.out.extend(parts)
+        if not connection.to_flush:
+            connection.to_flush = True
+            self._to_flush.append(connection)
+
+    def flush(self) -> None:
+        """Send what sessions wait for and write every connection once."""
+        while self._to_pump:
+            self.pump(self._to_pump.pop())
+        to_flush = self._to_flush
+        if to_flush:
+            self._to_flush = []
+            for connection in to_flush:
+                connection.flush()
+
+    def later(self, session: Session) -> None:
+        """The session may have room for more: look at the next ``flush``."""
+        self._to_pump.add(session)
+
+    # Later
+
+    def resume(self, session: Session) -> None:
+        """A session is connected again: send again what is unfinished, in order [MQTT-4.4.0-1], then what waits."""
+        connection, outbox = session.connection, session.outbox
+        if connection is not None and outbox is not None:
+            connection.resend.extend(outbox.inflight)
+            self._to_pump.add(session)
+
+    def pump(self, session: Session) -> None:
+        """Send as much as the window and the socket allow."""
+        connection, outbox = session.connection, session.outbox
+        if connection is None or outbox is None or session.reading:
+            return
+        if connection.resend and not self._send_again(session, connection, outbox):
+            return
+        sending: list[Inflight] = []
+        pending = outbox.pending
+        moved = False
+        while pending and len(outbox.inflight) < connection.window and not connection.blocked:
+            item = pending[0]
+            found = self._find(session, item)
+            if found is None:
+                break
+            pending.popleft()
+            moved = True
+            message, time = found
+            waited = self._waited(message, time)
+            if waited is None:
+                outbox.subscription_ids.pop(item, None)
+                self._drop(session, "expired", item)
+                continue
+            packet_id = outbox.begin(item)
+            if item & 3 == 2 and session.persistent:
+                sending.append(_inflight(outbox, packet_id, item))
+            else:
+                self._send(session, connection, outbox, packet_id, item, message, waited, bool(item & MAYBE_SENT))
+        if sending:
+            event = Sending(session.tenant, session.client_id, session.epoch, sending)
+            self._append(session.partition, event, None, 96 + 48 * len(sending))
+        if moved and session.persistent:
+            self._homes[session.partition].dirty.add(session)
+
+    def sending_logged(self, session: Session, messages: list[Inflight]) -> None:
+        """QoS 2 identifiers are in the log: now the messages may go."""
+        connection, outbox = session.connection, session.outbox
+        if connection is None or outbox is None:
+            return
+        connection.resend.extend(one.packet_id for one in messages if one.packet_id in outbox.inflight)
+        connection.first_sending.update(one.packet_id for one in messages)
+        self._to_pump.add(session)
+
+    def _send_again(self, session: Session, connection: Connection, outbox: Outbox) -> bool:
+        resend = connection.resend
+        while resend:
+            if connection.blocked or len(outbox.inflight) - len(resend) >= connection.window:
+                return False
+            packet_id = resend[0]
+            item = outbox.inflight.get(packet_id)
+            if item is not None and outbox.states.get(packet_id) == AWAIT_PUBCOMP:
+                self.write(connection, pubrel(packet_id))
+            elif item is not None:
+                found = self._find(session, item)
+                if found is None:
+                    return False
+                message, time = found
+                waited = self._waited(message, time)
+                first = packet_id in connection.first_sending
+                self._send(session, connection, outbox, packet_id, item, message, waited or 0, not first)
+            connection.first_sending.discard(packet_id)
+            resend.popleft()
+        return True
+
+    def _send(
+        self,
+        session: Session,
+        connection: Connection,
+        outbox: Outbox,
+        packet_id: int,
+        item: Entry,
+        message: Message,
+        waited: int,
+        dup: bool,
+    ) -> None:
+        ids = outbox.subscription_ids.get(item, ())
+        head, tail = whole_parts(message, connection.version, item & 3, retain_of(item), ids, waited, dup)
+        if connection.max_out and len(head) + len(tail) + 2 > connection.max_out:
+            outbox.forget(packet_id)
+            self._drop(session, "packet_too_large", item)
+            return
+        self.write(connection, head, PACKET_ID[packet_id], tail)
+        connection.messages_out += 1
+
+    def _find(self, session: Session, item: Entry) -> tuple[Message, int] | None:
+        partition, position = partition_of_entry(item), position_of_entry(item)
+        found = self._ring.get(partition, position) or self._payloads.get(partition, position)
+        if found is None:
+            session.reading = True
+            self._payloads.want(partition, position, lambda: self._was_read(session))
+        return found
+
+    def _was_read(self, session: Session) -> None:
+        session.reading = False
+        self._to_pump.add(session)
+        self.flush()
+
+    def _waited(self, message: Message, time: int) -> int | None:
+        """Whole seconds since a message was published, or None when it has expired meanwhile [MQTT-3.3.2-5]."""
+        expiry = message_expiry(message.properties) if message.properties else None
+        if expiry is None:
+            return 0
+        waited = max(0, self._now() - time) // 1000
+        return None if waited >= expiry else waited
+
+    # Keeping and dropping
+
+    def _keep(self, session: Session, item: Entry, ids: tuple[int, ...]) -> None:
+        outbox = session.outbox or session.box()
+        if self.catching_up:
+            outbox.offer(item, ids)
+            state = session.state
+            if state is not None and state.online:
+                self._homes[session.partition].unsettled.add(session)
+            return
+        if len(outbox.pending) >= self._settings.max_queued_messages:
+            if self._settings.queue_policy == "drop_newest":
+                self._drop(session, "queue_full", item)
+                return
+            self._drop(session, "queue_full", outbox.drop_oldest())
+        elif self._drops and (drops := self._drops.get((session, "queue_full"))) is not None:
+            drops.open = self._settings.queue_policy == "drop_oldest"
+        outbox.offer(item, ids)
+
+    def _drop(self, session: Session, reason: str, item: Entry | None) -> None:
+        self._counters.dropped(reason)
+        connection = session.connection
+        if connection is not None:
+            connection.dropped += 1
+        drops = self._drops.get((session, reason))
+        if drops is None:
+            drops = self._drops[session, reason] = _Drops()
+        if item is None:
+            drops.count += 1
+        else:
+            drops.add(item)
+
+    def report_drops(self) -> None:
+        """Append what was dropped since the last report."""
+        if not self._drops:
+            return
+        reports, self._drops = self._drops, {}
+        for (session, reason), drops in reports.items():
+            ranges = [(p, first, last) for p, found in drops.ranges.items() for first, last in found]
+            event = Dropped(session.tenant, session.client_id, session.epoch, reason, drops.count, ranges)
+            self._append(session.partition, event, None, 160 + 24 * len(ranges))
+
+
+def _inflight(outbox: Outbox, packet_id: int, item: Entry) -> Inflight:
+    return Inflight(
+        packet_id,
+        partition_of_entry(item),
+        position_of_entry(item),
+        outbox.states.get(packet_id, 1),
+        retain_of(item),
+        list(outbox.subscription_ids.get(item, ())),
+    )

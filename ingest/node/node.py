@@ -1,0 +1,489 @@
+"""A node as a state machine: the log in, effects on its connections out.
+
+``apply`` is the only thing that changes sessions, routes and retained messages, for the past that is folded at start
+and for the present alike. What a client is told (CONNACK, SUBACK, PUBACK, PUBREC, PUBCOMP, messages) is told here,
+when the node reaches the event's own offset, and never before.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from domain.session import At, SessionState, apply, continues
+from ingest.log.record import Applied
+from ingest.mqtt.outgoing import PUBACK, pubcomp, pubrec, pubrel
+from ingest.node.counters import Counters
+from ingest.node.delivery import Delivery
+from ingest.node.payloads import Payloads
+from ingest.node.ring import Ring, RingFrame
+from ingest.node.routes import Routes, Target
+from ingest.node.session import Home, Session
+from ingest.settings import IngestSettings
+from domain.retained import Retained
+from domain.topics import matches
+from schemas.events import (
+    AnyEvent,
+    Connected,
+    Cursor,
+    Disconnected,
+    Dropped,
+    Progress,
+    Published,
+    Received,
+    Released,
+    Sending,
+    SessionEnded,
+    Subscribed,
+    Subscription,
+    Unsubscribed,
+    WillFired,
+)
+
+log = logging.getLogger(__name__)
+
+
+class Superseded(RuntimeError):
+    """Another process with this node's name began a newer incarnation, or this one was declared lost."""
+
+
+class Journal(Protocol):
+    """What a node needs of the log."""
+
+    incarnation: int
+
+    @property
+    def vector(self) -> list[int]: ...
+
+    def append(self, partition: int, event: AnyEvent, owner: Any, size: int) -> None: ...
+
+
+class Node:
+    """Sessions, routes and retained messages as of the applied vector.
+
+    Concurrency: everything runs on the event loop; nothing here awaits.
+    """
+
+    def __init__(self, settings: IngestSettings, payloads: Payloads) -> None:
+        partitions = settings.kafka.partitions
+        self.name = settings.node
+        self.settings = settings
+        self.sessions: dict[tuple[str, str], Session] = {}
+        self.homes = [Home(p) for p in range(partitions)]
+        self.routes: dict[str, Routes] = {}
+        self.ring = Ring(partitions, settings.log.ring_bytes)
+        self.counters = Counters()
+        self.incarnations: set[int] = set()
+        """Incarnations of this process: what they wrote about their connections is known here better."""
+        self.void_frames = 0
+        self.connected = 0
+        """Sessions online."""
+        self.applied = [0] * partitions
+        self.due: list[tuple[int, str, int, int, tuple[str, str]]] = []
+        """Heap of (time, what, partition, epoch, session key): sessions that expire, wills that fire."""
+        self._clock = (0, time.monotonic())
+        self.journal: Journal | None = None
+        self.delivery = Delivery(
+            settings.mqtt,
+            self.homes,
+            self.ring,
+            payloads,
+            self.append,
+            lambda: list(self.applied),
+            self.now,
+            self.counters,
+        )
+        self._handlers: dict[type, Callable[[Any, At, Any], None]] = {
+            Connected: self._connected,
+            Subscribed: self._subscribed,
+            Unsubscribed: self._unsubscribed,
+            Disconnected: self._disconnected,
+            SessionEnded: self._session_ended,
+            WillFired: self._will_fired,
+            Released: self._released,
+            Sending: self._sending,
+            Received: self._received,
+            Progress: self._progress,
+            Dropped: self._dropped,
+        }
+
+    # Time and writing
+
+    def now(self) -> int:
+        """The log's time: the last append time plus what has passed since, in milliseconds. A jump of this machine's
+        clock does not move it."""
+        at, seen = self._clock
+        return at + int((time.monotonic() - seen) * 1000)
+
+    def append(self, partition: int, event: AnyEvent, owner: Any, size: int) -> None:
+        """Append an event to the log."""
+        assert self.journal is not None
+        self.journal.append(partition, event, owner, size)
+
+    def tenant(self, name: str) -> Routes:
+        """Routes and retained messages of a tenant, made when first needed."""
+        routes = self.routes.get(name)
+        if routes is None:
+            routes = self.routes[name] = Routes()
+        return routes
+
+    # Applying
+
+    def apply(self, frame: Applied) -> None:
+        """Apply a frame. Called in offset order of its partition, by the journal alone.
+
+        Raises:
+            Superseded: the frame says that this incarnation is over.
+        """
+        partition, offset = frame.partition, frame.offset
+        home = self.homes[partition]
+        if frame.time > self._clock[0]:
+            self._clock = (frame.time, time.monotonic())
+        if home.fences.void(frame.node, frame.incarnation):
+            self.void_frames += 1
+            self.applied[partition] = offset + 1
+            return
+        kept = RingFrame(offset, frame.time, frame.events, frame.size)
+        self.ring.add(partition, kept)
+        base = offset << 16
+        at = At(partition, base, frame.time, frame.node, frame.incarnation)
+        owners = frame.owners
+        published = self._published
+        handlers = self._handlers
+        for index, event in enumerate(frame.events):
+            owner = owners[index] if owners is not None else None
+            if type(event) is Published:
+                if not published(event, partition, base | index, frame, owner):
+                    _void(kept, index)
+                continue
+            handler = handlers.get(type(event))
+            if handler is not None:
+                if handler(event, At(partition, base | index, frame.time, frame.node, frame.incarnation), owner) is False:
+                    _void(kept, index)
+            else:
+                home.fences.observe(event)
+        self.applied[partition] = offset + 1
+        if self.incarnations and home.fences.void(self.name, max(self.incarnations)):
+            raise Superseded(f"node {self.name} has a newer incarnation than {max(self.incarnations)}")
+        if self.due and not self.delivery.catching_up and self.due[0][0] <= self.now():
+            self.fire_due()
+        self.delivery.flush()
+
+    def _published(self, event: Published, partition: int, position: int, frame: Applied, owner: Any) -> bool:
+        if owner is not None:
+            session = owner.session
+            owner.settled(event)
+        else:
+            session = self.sessions.get((event.tenant, event.client_id))
+        if session is None or session.epoch != event.epoch:
+            self.counters.totals["events.void"] += 1
+            return False
+        qos = event.qos
+        if qos == 2:
+            if session.inbound is None:
+                session.inbound = set()
+            elif event.packet_id in session.inbound:
+                return False
+            session.inbound.add(event.packet_id)
+        routes = self.routes.get(event.tenant)
+        if routes is None:
+            routes = self.tenant(event.tenant)
+        if event.retain:
+            self._retain(routes, event, partition, position, frame)
+        targets = routes.cache.known.get(event.topic)
+        if targets is None:
+            targets = routes.cache.find(event.topic)
+        if targets:
+            self.delivery.fan_out(event, targets, partition, position)
+        if owner is not None and qos:
+            if qos == 1:
+                owner.acknowledge(PUBACK[event.packet_id])
+            else:
+                owner.acknowledge(pubrec(event.packet_id))
+        return True
+
+    def _retain(self, routes: Routes, event: Published | WillFired, partition: int, position: int, frame: Applied) -> None:
+        routes.retained.observe(
+            event.topic,
+            Retained(
+                frame.stamp, partition, position, frame.time, event.qos, event.client_id, event.properties, event.payload
+            ),
+        )
+
+    def _connected(self, event: Connected, at: At, owner: Any) -> None:
+        key = (event.tenant, event.client_id)
+        session = self.sessions.get(key)
+        if session is None:
+            session = self.sessions[key] = Session(event.tenant, event.client_id, at.partition)
+        prior = session.state
+        self._observe_will(prior, event, at)
+        goes_on = continues(prior, event, at.time)
+        if prior is None or not prior.online:
+            self.connected += 1
+        if prior is not None and not goes_on:
+            self.tenant(session.tenant).remove_all(session, prior.subscriptions)
+            session.reset()
+        previous, session.connection = session.connection, None
+        session.state, _ = apply(prior, event, at)
+        session.epoch = at.position
+        session.persistent = event.expiry > 0
+        session.behind = False
+        if previous is not None:
+            previous.taken_over()
+        if owner is not None:
+            owner.connected(session, goes_on)
+            self.delivery.resume(session)
+
+    def _subscribed(self, event: Subscribed, at: At, owner: Any) -> None:
+        session = self._session_of(event)
+        if owner is not None:
+            self.ring.pins.pop(owner, None)
+        if session is None or session.state is None:
+            return
+        granted = [s for s in event.subscriptions if s.reason_code < 0x80]
+        known = session.state.subscriptions
+        new = [s for s in granted if s.filter not in known]
+        older = list(known)
+        fresh = {s.filter for s in new}
+        session.state, _ = apply(session.state, event, at)
+        routes = self.tenant(event.tenant)
+        for subscription in granted:
+            routes.add(session, subscription)
+        if owner is not None:
+            owner.subscribed(event)
+        for subscription in granted:
+            handling = subscription.retain_handling
+            if handling == 0 or (handling == 1 and subscription.filter in fresh):
+                self._send_retained(session, routes, subscription, event.vector)
+        if new:
+            self._replay(session, new, older, event.vector, at)
+
+    def _send_retained(self, session: Session, routes: Routes, subscription: Subscription, vector: list[int]) -> None:
+        ids = (subscription.subscription_id,) if subscription.subscription_id else ()
+        for topic, held in routes.retained.match(subscription.filter, vector):
+            message = Published(
+                session.tenant, held.client_id, 0, topic, held.qos, True, 0, held.properties, held.payload
+            )
+            self.delivery.retained(session, message, held.partition, held.position, subscription.qos, ids, held.time)
+
+    def _replay(
+        self, session: Session, new: list[Subscription], older: list[str], vector: list[int], at: At
+    ) -> None:
+        """Match new filters against what was applied between the vector of their event and now."""
+        for partition, start in enumerate(vector):
+            if start >= self.applied[partition] and partition != at.partition:
+                continue
+            for frame in self.ring.since(partition, start):
+                for index, event in enumerate(frame.events):
+                    position = frame.offset << 16 | index
+                    if partition == at.partition and position >= at.position:
+                        break
+                    if not isinstance(event, Published | WillFired) or event.tenant != session.tenant:
+                        continue
+                    if frame.void is not None and index in frame.void:
+                        continue
+                    hits = [s for s in new if matches(s.filter, event.topic)]
+                    if hits and not any(matches(f, event.topic) for f in older):
+                        self.delivery.fan_out(event, (Target(session, hits),), partition, position)
+
+    def _unsubscribed(self, event: Unsubscribed, at: At, owner: Any) -> None:
+        session = self._session_of(event)
+        if session is None or session.state is None:
+            return
+        routes = self.tenant(event.tenant)
+        for gone in event.unsubscriptions:
+            if gone.reason_code == 0:
+                routes.remove(session, gone.filter)
+        session.state, _ = apply(session.state, event, at)
+        if owner is not None:
+            owner.unsubscribed(event)
+
+    def _disconnected(self, event: Disconnected, at: At, owner: Any) -> None:
+        session = self._session_of(event)
+        if session is None or session.state is None or not session.state.online:
+            return
+        self._observe_will(session.state, event, at)
+        self.connected -= 1
+        subscriptions = session.state.subscriptions
+        session.connection = None
+        session.state, _ = apply(session.state, event, at)
+        home = self.homes[at.partition]
+        home.dirty.discard(session)
+        home.unsettled.discard(session)
+        if session.state is None:
+            self._end(session, subscriptions)
+            return
+        session.persistent = True
+        if at.incarnation not in self.incarnations and session.outbox is not None:
+            session.outbox.settle(event.cursor, event.vector)
+        session.behind = False
+        deadline = session.state.expires_at
+        if deadline is not None:
+            heapq.heappush(self.due, (deadline, "expire", at.partition, session.epoch, session.key))
+
+    def _session_ended(self, event: SessionEnded, at: At, owner: Any) -> None:
+        session = self._session_of(event)
+        if session is None or session.state is None:
+            return
+        self._observe_will(session.state, event, at)
+        if session.state.online:
+            self.connected -= 1
+        self._end(session, session.state.subscriptions)
+
+    def _end(self, session: Session, subscriptions: Any) -> None:
+        self.tenant(session.tenant).remove_all(session, subscriptions)
+        session.state = None
+        session.reset()
+        del self.sessions[session.key]
+
+    def _will_fired(self, event: WillFired, at: At, owner: Any) -> bool:
+        home = self.homes[at.partition]
+        if not home.wills.observe(None, event, at):
+            self.counters.totals["events.void"] += 1
+            return False
+        routes = self.tenant(event.tenant)
+        if event.retain:
+            frame = Applied(at.partition, 0, at.time, at.node, at.incarnation, at.time << 16, (), None, 0)
+            self._retain(routes, event, at.partition, at.position, frame)
+        targets = routes.cache.find(event.topic)
+        if targets:
+            self.delivery.fan_out(event, targets, at.partition, at.position)
+        return True
+
+    def _released(self, event: Released, at: At, owner: Any) -> None:
+        session = self._session_of(event)
+        if owner is not None:
+            owner.settled(event)
+        if session is None:
+            return
+        if session.inbound is not None:
+            session.inbound.discard(event.packet_id)
+        if owner is not None:
+            owner.released(pubcomp(event.packet_id))
+
+    def _sending(self, event: Sending, at: At, owner: Any) -> None:
+        session = self._session_of(event)
+        if session is None:
+            return
+        if at.incarnation in self.incarnations:
+            self.delivery.sending_logged(session, event.messages)
+        else:
+            session.box().settle_sending(event.messages)
+
+    def _received(self, event: Received, at: At, owner: Any) -> None:
+        session = self._session_of(event)
+        if session is None or session.outbox is None:
+            return
+        for packet_id in event.packet_ids:
+            session.outbox.pubrec(packet_id)
+        if session.connection is not None:
+            for packet_id in event.packet_ids:
+                self.delivery.write(session.connection, pubrel(packet_id))
+
+    def _progress(self, event: Progress, at: At, owner: Any) -> None:
+        if at.incarnation in self.incarnations:
+            return
+        home = self.homes[at.partition]
+        for named in event.sessions:
+            session = self.sessions.get((named.tenant, named.client_id))
+            if session is None or session.epoch != named.epoch or session.outbox is None:
+                continue
+            session.outbox.settle(named.cursor, event.vector or self.applied)
+            session.behind = bool(named.cursor.low or named.cursor.inflight)
+        if not event.vector:
+            return
+        settled = Cursor([])
+        for session in list(home.unsettled):
+            outbox, state = session.outbox, session.state
+            if session.behind or outbox is None or state is None or state.incarnation != at.incarnation:
+                continue
+            outbox.settle(settled, event.vector)
+            if not outbox:
+                home.unsettled.discard(session)
+
+    def _dropped(self, event: Dropped, at: At, owner: Any) -> None:
+        if at.incarnation in self.incarnations:
+            return
+        session = self._session_of(event)
+        if session is not None and session.outbox is not None:
+            session.outbox.settle_dropped(event.ranges)
+
+    def _session_of(self, event: Any) -> Session | None:
+        session = self.sessions.get((event.tenant, event.client_id))
+        if session is None or session.epoch != event.epoch:
+            self.counters.totals["events.void"] += 1
+            return None
+        return session
+
+    # What falls due
+
+    def _observe_will(self, prior: SessionState | None, event: AnyEvent, at: At) -> None:
+        wills = self.homes[at.partition].wills
+        wills.observe(prior, event, at)
+        if prior is not None and (due := wills.due.get(prior.epoch)) is not None:
+            heapq.heappush(self.due, (due.at, "will", at.partition, due.epoch, (due.tenant, due.client_id)))
+
+    def fire_due(self) -> None:
+        """Append what has become due: wills, ends of sessions. Doing so twice is harmless: the fold counts one."""
+        now = self.now()
+        while self.due and self.due[0][0] <= now:
+            at, what, partition, epoch, key = heapq.heappop(self.due)
+            if what == "will":
+                self._fire_will(partition, epoch, at)
+            else:
+                self._expire(partition, epoch, key, now)
+
+    def _fire_will(self, partition: int, epoch: int, at: int) -> None:
+        due = self.homes[partition].wills.due.get(epoch)
+        if due is None or due.at != at:
+            return
+        will = due.will
+        event = WillFired(
+            due.tenant, due.client_id, epoch, will.topic, will.qos, will.retain, will.properties, will.payload
+        )
+        self.append(partition, event, None, 160 + len(will.payload) + len(will.topic) + len(will.properties))
+
+    def _expire(self, partition: int, epoch: int, key: tuple[str, str], now: int) -> None:
+        session = self.sessions.get(key)
+        if session is None or session.epoch != epoch or session.state is None or not session.state.expired(now):
+            return
+        self.append(partition, SessionEnded(*key, epoch, "expired"), None, 128)
+
+    # Crossing from the past to the present
+
+    def take_over_sessions(self) -> int:
+        """End the connections that earlier incarnations of this node left open; how many there were.
+
+        Called once, when the log was applied up to this incarnation's own ``node_started``.
+        """
+        ended = 0
+        for session in self.sessions.values():
+            state = session.state
+            if state is None or not state.online or state.node != self.name or session.connection is not None:
+                continue
+            if session.outbox is not None:
+                session.outbox.mark_maybe_sent()
+            event = Disconnected(
+                session.tenant,
+                session.client_id,
+                session.epoch,
+                0x8B,
+                "the node that held the connection is gone",
+                "home",
+                state.expiry,
+                True,
+                list(self.applied),
+                Cursor([0] * len(self.applied)),
+            )
+            self.append(session.partition, event, None, 224 + 12 * len(self.applied))
+            ended += 1
+        return ended
+
+
+def _void(frame: RingFrame, index: int) -> None:
+    if frame.void is None:
+        frame.void = set()
+    frame.void.add(index)

@@ -1,0 +1,71 @@
+"""Which sessions a topic goes to, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from domain.retained import RetainedStore
+from domain.topics import FilterTrie, TopicCache
+from ingest.node.session import Session
+from schemas.events import Subscription
+
+
+class Target:
+    """One session's share in a topic: overlapping subscriptions are one delivery, with the highest QoS [MQTT-3.3.4-2]
+    and the identifiers of all of them [MQTT-3.3.4-4]."""
+
+    __slots__ = ("from_others", "ids", "no_local", "qos", "retain_as_published", "session")
+
+    def __init__(self, session: Session, subscriptions: list[Subscription]) -> None:
+        self.session = session
+        self.qos = max(s.qos for s in subscriptions)
+        self.retain_as_published = any(s.retain_as_published for s in subscriptions)
+        self.ids = tuple(s.subscription_id for s in subscriptions if s.subscription_id)
+        self.no_local = any(s.no_local for s in subscriptions)
+        self.from_others: Target | None = None
+        """For a message of the session's own client when ``no_local``: what remains [MQTT-3.8.3-3]."""
+        if self.no_local:
+            rest = [s for s in subscriptions if not s.no_local]
+            self.from_others = Target(session, rest) if rest else None
+
+
+Targets = tuple[Target, ...]
+
+
+class Routes:
+    """Subscriptions and retained messages of one tenant."""
+
+    def __init__(self) -> None:
+        self._trie: FilterTrie[Session, Subscription] = FilterTrie()
+        self.cache: TopicCache[Targets] = TopicCache(self._find)
+        self.retained = RetainedStore()
+        self.subscriptions = 0
+
+    @property
+    def filters(self) -> int:
+        """Number of different topic filters."""
+        return self._trie.filters
+
+    def add(self, session: Session, subscription: Subscription) -> None:
+        """Begin to match, or match with new options."""
+        if self._trie.put(subscription.filter, session, subscription):
+            self.subscriptions += 1
+        self.cache.changed(subscription.filter)
+
+    def remove(self, session: Session, topic_filter: str) -> None:
+        """Stop matching."""
+        if self._trie.remove(topic_filter, session):
+            self.subscriptions -= 1
+            self.cache.changed(topic_filter)
+
+    def remove_all(self, session: Session, filters: Iterable[str]) -> None:
+        """Stop matching anything for a session."""
+        for topic_filter in filters:
+            self.remove(session, topic_filter)
+
+    def _find(self, topic: str) -> Targets:
+        found: dict[Session, list[Subscription]] = {}
+        for values in self._trie.match(topic):
+            for session, subscription in values.items():
+                found.setdefault(session, []).append(subscription)
+        return tuple(Target(session, subscriptions) for session, subscriptions in found.items())
