@@ -1,0 +1,123 @@
+"""What each setting may be. Every number and every word with a fixed choice has a rule here; a test insists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from schemas.kafka_options import SASL_MECHANISMS, SECURITY_PROTOCOLS
+
+Value = object
+"""A str, int, float or bool, or the text of a Secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A test of a value and the words for what passes it."""
+
+    allowed: str
+    passes: Callable[[Value], bool]
+
+
+def between(low: float, high: float, unit: str = "") -> Limit:
+    """A number from ``low`` to ``high``, both included."""
+    words = f"{low:,g} to {high:,g}".replace(",", " ") if max(abs(low), abs(high)) < 1e6 else f"{low:.0f} to {high:.0f}"
+    return Limit(f"{words} {unit}".strip(), lambda value: isinstance(value, int | float) and low <= value <= high)
+
+
+def one_of(*words: str) -> Limit:
+    """One of some words."""
+    return Limit(" or ".join(words), lambda value: value in words)
+
+
+def matching(pattern: str, words: str) -> Limit:
+    """Text that a pattern describes."""
+    compiled = re.compile(pattern)
+    return Limit(words, lambda value: isinstance(value, str) and compiled.fullmatch(value) is not None)
+
+
+PORT = between(0, 65535)
+SECONDS = between(0.001, 86_400, "seconds")
+BYTES = between(1, 2**40, "bytes")
+COUNT = between(1, 2**31 - 1)
+EXPIRY = between(0, 2**32 - 1, "seconds")
+HOSTS = matching(r"[^\s,]+:\d+(,[^\s,]+:\d+)*", "host:port, or several with commas between")
+NAME = matching(r"[A-Za-z0-9._-]{1,200}", "letters, digits, dot, underscore and hyphen")
+NOT_EMPTY = Limit("not empty", bool)
+
+LIMITS: Mapping[str, Limit] = {
+    "kafka.bootstrap": HOSTS,
+    "kafka.topic_prefix": NAME,
+    "kafka.partitions": between(1, 10_000),
+    "kafka.replication": between(1, 100),
+    "kafka.min_insync": between(1, 100),
+    "kafka.security_protocol": one_of(*SECURITY_PROTOCOLS),
+    "kafka.sasl_mechanism": one_of(*SASL_MECHANISMS),
+    "postgres.dsn": matching(r"postgres(ql)?://\S+", "a URL that begins with postgresql://"),
+    "postgres.schema": matching(r"[a-z_][a-z0-9_]{0,62}", "lower case letters, digits and underscore, at most 63"),
+    "postgres.pool_min": between(0, 1_000),
+    "postgres.pool_max": between(1, 1_000),
+    "postgres.statement_timeout_ms": between(1, 86_400_000, "milliseconds"),
+    "mqtt.host": NOT_EMPTY,
+    "mqtt.port": PORT,
+    "mqtt.max_packet_size": between(64, 268_435_460, "bytes"),
+    "mqtt.receive_maximum": between(1, 65_535),
+    "mqtt.max_inflight": between(1, 65_535),
+    "mqtt.max_queued_messages": COUNT,
+    "mqtt.queue_policy": one_of("drop_oldest", "drop_newest"),
+    "mqtt.max_session_expiry": EXPIRY,
+    "mqtt.persistent_v3_expiry": EXPIRY,
+    "mqtt.topic_alias_maximum": between(0, 65_535),
+    "mqtt.max_topic_levels": between(1, 65_535),
+    "mqtt.connect_timeout": SECONDS,
+    "mqtt.max_keep_alive": between(1, 65_535, "seconds"),
+    "mqtt.max_connections": COUNT,
+    "mqtt.outbound_high_water": BYTES,
+    "mqtt.slow_consumer_timeout": SECONDS,
+    "mqtt.inbound_high_water": BYTES,
+    "mqtt.backlog": between(1, 65_535),
+    "log.max_frame_bytes": between(1_024, 1_040_000, "bytes, below the topic's max.message.bytes"),
+    "log.max_frame_events": between(1, 65_536),
+    "log.max_pending_bytes": BYTES,
+    "log.request_timeout": SECONDS,
+    "log.ring_bytes": BYTES,
+    "log.progress_interval": SECONDS,
+    "log.counters_interval": SECONDS,
+    "log.heartbeat_interval": SECONDS,
+    "ingest.node": NAME,
+    "ingest.http_host": NOT_EMPTY,
+    "ingest.http_port": PORT,
+    "ingest.shutdown_grace": SECONDS,
+    "projector.worker": NAME,
+    "projector.app_id": NAME,
+    "projector.poison": one_of("stop", "dead_letter"),
+    "projector.batch_events": between(1, 1_000_000),
+    "projector.http_host": NOT_EMPTY,
+    "projector.http_port": PORT,
+    "api.host": NOT_EMPTY,
+    "api.port": PORT,
+    "api.workers": between(1, 256),
+    "api.max_wait": between(0, 3_600, "seconds"),
+    "api.tenant": NOT_EMPTY,
+    "local.data": NOT_EMPTY,
+    "local.kafka_port": PORT,
+    "local.postgres_port": PORT,
+    "local.kafka_heap_mb": between(256, 65_536, "MB"),
+    "logging.level": one_of("debug", "info", "warning", "error"),
+    "stack.wait": between(0, 86_400, "seconds"),
+}
+
+
+def contradictions(value: Callable[[str], Value]) -> list[str]:
+    """Settings that are fine alone and wrong together, as sentences. ``value`` gives a setting by its key."""
+    found = []
+    for low, high in (("postgres.pool_min", "postgres.pool_max"), ("kafka.min_insync", "kafka.replication")):
+        smaller, larger = value(low), value(high)
+        if isinstance(smaller, int) and isinstance(larger, int) and smaller > larger:
+            found.append(f"{low} is {smaller} and {high} is {larger}; {low} must not be the higher one")
+    if str(value("kafka.security_protocol")).startswith("SASL_") and not (
+        value("kafka.sasl_username") and value("kafka.sasl_password")
+    ):
+        found.append("kafka.security_protocol asks for a login: set kafka.sasl_username and kafka.sasl_password")
+    return found

@@ -1,0 +1,83 @@
+"""Our own services as processes to supervise: the command, the environment and where to ask for health."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from ops.health import Health
+from stack.config import Config
+from stack.exposure import reachable
+from stack.supervise import Unit
+
+PROBE_SECONDS = 2.0
+STOP_MARGIN = 5.0
+SERVICES = ("ingest", "projector", "api")
+"""In the order of their start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a service can be asked how it is."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """Base URL of the health endpoints."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+
+def endpoint(name: str, config: Config) -> Endpoint:
+    """The health endpoint of a service."""
+    if name == "api":
+        return Endpoint(reachable(config.api.host), config.api.port)
+    settings = config.ingest if name == "ingest" else config.projector
+    return Endpoint(reachable(settings.http_host), settings.http_port)
+
+
+def service_unit(name: str, config: Config, environment: Mapping[str, str], log: Path, start_timeout: float) -> Unit:
+    """One of our services for the supervisor; ``environment`` holds its whole configuration."""
+    at = endpoint(name, config)
+    return Unit(
+        name=name,
+        command=(sys.executable, "-m", "stack.cli", name),
+        environment=environment,
+        probe=lambda: ask(at, "/health/ready"),
+        log=log,
+        grace=config.ingest.shutdown_grace + STOP_MARGIN if name == "ingest" else 15.0,
+        start_timeout=start_timeout,
+    )
+
+
+async def ask(at: Endpoint, path: str) -> Health:
+    """Get a health endpoint; what is not 200 is a no with the service's own reason."""
+    try:
+        async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client:
+            response = await client.get(at.url + path)
+    except httpx.HTTPError as error:
+        return Health(False, "no answer" if isinstance(error, httpx.ConnectError) else type(error).__name__)
+    return Health(response.status_code == httpx.codes.OK, _detail(response))
+
+
+def _detail(response: httpx.Response) -> str:
+    try:
+        body = response.json()
+    except json.JSONDecodeError:
+        return f"HTTP {response.status_code}"
+    detail = body.get("detail") if isinstance(body, dict) else None
+    return str(detail) if detail else "" if response.is_success else f"HTTP {response.status_code}"
+
+
+async def ask_all(config: Config, path: str) -> dict[str, Health]:
+    """The health of every service at once."""
+    answers = await asyncio.gather(*(ask(endpoint(name, config), path) for name in SERVICES))
+    return dict(zip(SERVICES, answers, strict=True))

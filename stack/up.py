@@ -1,0 +1,243 @@
+"""``mqledger up``: the whole product on this machine, in order, until Ctrl-C.
+
+Order: lock the data folder, check ports, fetch and lay out, start Kafka and Postgres, create topics, run
+migrations, start ingest, projector and API, then follow them. Everything stops in reverse order, whatever
+went wrong on the way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ops.health import Health
+from schemas.settings import Secret
+from stack.config import LOCAL_FILE, PREFIX, Config, load
+from stack.console import Downloads
+from stack.errors import StackError
+from stack.local.ports import LOOPBACK, free_port, require_free
+from stack.local.services import Local, LocalPlan, lock_data, prepare, start
+from stack.services import SERVICES, service_unit
+from stack.supervise import Supervisor
+from stack.topics import ensure_topics
+
+SERVICE_START_SECONDS = 600.0
+"""A node folds the log from its beginning before it is ready; it says how far it is in its health."""
+
+
+class Story:
+    """Tells on a console what the supervisor does, with the time of day once things run."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def step(self, text: str) -> None:
+        """A step of ours is done."""
+        self._console.print(f"[green]✓[/] {escape(text)}")
+
+    def starting(self, name: str) -> None:
+        """See Report."""
+        self._console.print(f"[dim]· {name} is starting[/]")
+
+    def ready(self, name: str, seconds: float) -> None:
+        """See Report."""
+        self.step(f"{name} is ready after {seconds:.1f} s")
+
+    def died(self, name: str, code: int, delay: float) -> None:
+        """See Report."""
+        how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
+        self._event(f"[red]✗ {name} ended with {how}[/]; it starts again in {delay:g} s")
+
+    def health(self, name: str, health: Health) -> None:
+        """See Report."""
+        state = "[green]✓ well[/]" if health.ok else f"[yellow]! not ready[/]: {escape(health.detail)}"
+        self._event(f"{name} {state}")
+
+    def stopping(self, name: str) -> None:
+        """See Report."""
+        self._console.print(f"[dim]· {name} is stopping[/]")
+
+    def stopped(self, name: str, seconds: float, killed: bool) -> None:
+        """See Report."""
+        if killed:
+            self._console.print(f"[yellow]! {name} was killed after {seconds:.1f} s[/]")
+        else:
+            self.step(f"{name} stopped after {seconds:.1f} s")
+
+    def _event(self, text: str) -> None:
+        self._console.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {text}")
+
+
+class Up:
+    """One run of the whole product."""
+
+    def __init__(self, config: Config, console: Console) -> None:
+        self._config = config
+        self._console = console
+        self._story = Story(console)
+        self._data = Path(config.stack.local.data).absolute()
+        self._supervisor = Supervisor(self._data, self._story, lock_data(self._data))
+        self._stop = asyncio.Event()
+
+    async def run(self) -> None:
+        """Start everything, follow it until asked to stop, stop everything. Raises StackError."""
+        begun = time.monotonic()
+        self._listen_for_signals()
+        try:
+            if await self._unless_stopped(self._start):
+                self._console.print(self._endpoints(time.monotonic() - begun))
+                await self._unless_stopped(self._supervisor.watch)
+        finally:
+            await self._supervisor.stop()
+            (self._data / LOCAL_FILE).unlink(missing_ok=True)
+
+    def _listen_for_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, self._asked_to_stop)
+
+    def _asked_to_stop(self) -> None:
+        if self._stop.is_set():
+            self._supervisor.hurry()
+            return
+        self._console.print("stopping; a second Ctrl-C kills what does not stop by itself")
+        self._stop.set()
+
+    async def _unless_stopped(self, work: Callable[[], object]) -> bool:
+        """Run a coroutine function until it is done or a stop is asked for; whether it got done."""
+        coroutine = work()
+        assert asyncio.iscoroutine(coroutine)
+        task, stopped = asyncio.create_task(coroutine), asyncio.create_task(self._stop.wait())
+        await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+        for pending in (stopped, task):
+            if not pending.done():
+                pending.cancel()
+        await asyncio.wait({task})
+        if task.cancelled():
+            return False
+        task.result()
+        return True
+
+    async def _start(self) -> None:
+        self._fix_ports()
+        local = await asyncio.to_thread(prepare, self._plan(), Downloads(self._console))
+        await start(local, self._supervisor)
+        self._use(local)
+        await self._topics()
+        await self._migrations()
+        environment = self._config.environment(stack__wait=self._config.stack.wait)
+        for name in SERVICES:
+            log = self._data / "log" / f"{name}.log"
+            unit = service_unit(name, self._config, environment, log, SERVICE_START_SECONDS)
+            await self._supervisor.start(unit)
+
+    def _plan(self) -> LocalPlan:
+        local = self._config.stack.local
+        return LocalPlan(
+            data=self._data,
+            kafka_port=local.kafka_port,
+            postgres_port=local.postgres_port,
+            java=local.java,
+            cache=Path(local.cache).expanduser() if local.cache else None,
+            maven_repository=local.maven_repository,
+            heap_megabytes=local.kafka_heap_mb,
+        )
+
+    def _fix_ports(self) -> None:
+        """Refuse taken ports before anything starts, and choose free ones where 0 is asked for."""
+        config = self._config
+        wanted = {
+            "mqtt.port": ("MQTT", config.ingest.mqtt.host, config.ingest.mqtt.port),
+            "ingest.http_port": ("health of ingest", config.ingest.http_host, config.ingest.http_port),
+            "projector.http_port": ("health of the projector", config.projector.http_host, config.projector.http_port),
+            "api.port": ("the API", config.api.host, config.api.port),
+        }
+        chosen: dict[str, object] = {}
+        for dotted, (purpose, host, port) in wanted.items():
+            variable = f"{PREFIX}{dotted.replace('.', '__')}".upper()
+            require_free(host, port, purpose, f"{variable}=PORT")
+            chosen[dotted.replace(".", "__")] = port or free_port()
+        self._config = load(None, self._config.environment(**chosen))
+
+    def _use(self, local: Local) -> None:
+        """Point our services, and other commands started in this folder, at the two servers."""
+        dsn = local.postgres.dsn
+        bootstrap = f"{LOOPBACK}:{local.kafka.port}"
+        changed = self._config.environment(kafka__bootstrap=bootstrap, postgres__dsn=Secret(dsn))
+        self._config = load(None, changed)
+        file = self._data / LOCAL_FILE
+        file.unlink(missing_ok=True)
+        file.touch(mode=0o600)
+        ports = self._config
+        file.write_text(
+            "# Made by `mqledger up` while it runs: how its commands reach it. Holds a password.\n"
+            f'[kafka]\nbootstrap = "{bootstrap}"\n'
+            f'[postgres]\ndsn = "{dsn}"\n'
+            f"[mqtt]\nport = {ports.ingest.mqtt.port}\n"
+            f"[ingest]\nhttp_port = {ports.ingest.http_port}\n"
+            f"[projector]\nhttp_port = {ports.projector.http_port}\n"
+            f"[api]\nport = {ports.api.port}\n",
+            encoding="utf-8",
+        )
+
+    async def _topics(self) -> None:
+        states = await ensure_topics(self._config.kafka)
+        problems = [problem for state in states for problem in state.problems]
+        if problems:
+            raise StackError("Kafka's topics would break a promise: " + "; ".join(problems))
+        created = sum(state.action == "created" for state in states)
+        self._story.step(f"topics are as they must be ({created} created)")
+
+    async def _migrations(self) -> None:
+        from projector.migrations import migrate
+
+        applied = await asyncio.to_thread(migrate, self._config.postgres)
+        self._story.step(f"tables are up to date ({len(applied)} migrations applied)")
+
+    def _endpoints(self, seconds: float) -> Table:
+        config = self._config
+        mqtt = config.ingest.mqtt
+        api = f"http://{config.api.host}:{config.api.port}"
+        urls = {
+            "ingest": f"mqtt://{mqtt.host}:{mqtt.port}",
+            "projector": f"http://{config.projector.http_host}:{config.projector.http_port}/health/ready",
+            "api": f"{api}/api/v1/sessions",
+            "kafka": config.kafka.bootstrap,
+            "postgres": f"{LOOPBACK}, schema {config.postgres.schema}",
+        }
+        table = Table(title=f"mqledger is up after {seconds:.1f} s", title_justify="left")
+        for column in ("service", "health", "endpoint", "process"):
+            table.add_column(column, overflow="fold")
+        for name, url in urls.items():
+            running = self._supervisor.running[name]
+            state = "[green]well[/]" if running.health.ok else "[yellow]not ready[/]"
+            table.add_row(name, state, url, str(running.process.pid))
+        table.caption = f"data and logs: {self._data} · Ctrl-C stops everything in order"
+        table.caption_justify = "left"
+        return table
+
+
+def up(config: Config, console: Console) -> None:
+    """Run the whole product in this process's main thread. Raises StackError."""
+    try:
+        asyncio.run(_up(config, console))
+    except* StackError as group:
+        raise StackError(_first(group)) from group
+
+
+async def _up(config: Config, console: Console) -> None:
+    await Up(config, console).run()
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> str:
+    """Two that start at once may both fail; each sentence counts."""
+    return "\n".join(
+        _first(error) if isinstance(error, BaseExceptionGroup) else str(error) for error in group.exceptions
+    )
