@@ -5,7 +5,11 @@ equal; where one refuses, the reason must be in a table that names and explains 
 """
 
 import random
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
 
 from ingest.mqtt.codec import Packet, Parser, ProtocolVersion
 
@@ -61,3 +65,50 @@ def _mutate(data: bytearray, dice: random.Random) -> None:
         data[at] = (data[at] + dice.choice([1, -1])) % 256
     elif data:
         data[at] = dice.choice([0, 1, 2, 0x7F, 0x80, 0xFF, dice.randrange(256)])
+
+
+@dataclass(frozen=True)
+class Oracle:
+    """Another codec: how it reads, how both sides say what they read, and the disagreements.
+
+    The tables map a pattern (of our refusal, of theirs, of both views) to the reason.
+    """
+
+    parse: Callable[[bytes], Any]
+    view_ours: Callable[[Packet], dict[str, Any]]
+    view_theirs: Callable[[Any], dict[str, Any]]
+    we_refuse: dict[str, str]
+    they_refuse: dict[str, str]
+    read_otherwise: dict[str, str] = field(default_factory=dict)
+
+
+def disagreements(oracle: Oracle, role: str, version: ProtocolVersion, count: int) -> tuple[Counter[str], list[str]]:
+    """How often which verdict came, and what no table explains."""
+    seen: Counter[str] = Counter()
+    unexplained: list[str] = []
+    for data in mutations(role, version, count):
+        verdict, said = _verdict(oracle, data, role, version)
+        seen[verdict] += 1
+        if said:
+            unexplained.append(f"{verdict} {data.hex()}: {said}")
+    return seen, unexplained
+
+
+def _verdict(oracle: Oracle, data: bytes, role: str, version: ProtocolVersion) -> tuple[str, str]:
+    ours, theirs = parse_one(data, role, version), oracle.parse(data)
+    if isinstance(ours, str) and isinstance(theirs, str):
+        return "both refuse", ""
+    if isinstance(ours, str):
+        return "only we refuse", "" if explained(ours, oracle.we_refuse) else f"{ours}; they read {theirs}"
+    if isinstance(theirs, str):
+        return "only they refuse", "" if explained(theirs, oracle.they_refuse) else f"{theirs}; we read {ours}"
+    one, other = oracle.view_ours(ours), oracle.view_theirs(theirs)
+    if one == other:
+        return "equal", ""
+    difference = repr({key: (one.get(key), other.get(key)) for key in one if one.get(key) != other.get(key)})
+    return "read otherwise", "" if explained(difference, oracle.read_otherwise) else difference
+
+
+def explained(why: str, table: dict[str, str]) -> str | None:
+    """The entry of `table` that explains `why`."""
+    return next((name for name in table if re.search(name, why)), None)
