@@ -128,8 +128,13 @@ def _read_will(reader: Reader, flags: int, version: ProtocolVersion) -> Will:
 
 
 def read_connack(reader: Reader, version: ProtocolVersion) -> ConnackPacket:
-    """CONNACK (3.2). Raises ProtocolError for everything malformed."""
+    """CONNACK (3.2). Raises ProtocolError for everything malformed.
+
+    MQTT 3.1 knows no session present: its first byte is reserved, and disregarded.
+    """
     flags = reader.byte("connack flags")
+    if version == _V31:
+        flags = 0
     if flags > 1:
         raise malformed("reserved connack flag is set [MQTT-3.2.2-1]")
     code = reader.byte("connect reason code")

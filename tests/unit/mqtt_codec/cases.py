@@ -400,6 +400,14 @@ CONNACKS = [
         role="client",
         version=V31,
     ),
+    Case(
+        "connack 3.1 reserved byte",
+        b"\x20\x02\x01\x00",
+        ConnackPacket(False, ConnectReturnCode.ACCEPTED),
+        role="client",
+        version=V31,
+        canonical=False,
+    ),
     Case("connack 5", b"\x20\x03\x00\x00\x00", ConnackPacket(), role="client"),
     Case(
         "connack 5 refused", b"\x20\x03\x00\x8c\x00", ConnackPacket(False, R.BAD_AUTHENTICATION_METHOD), role="client"
