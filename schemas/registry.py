@@ -33,7 +33,7 @@ _section_decoder = msgspec.msgpack.Decoder(list[msgspec.Raw])
 
 def unknown_tag(section: bytes | memoryview) -> str | None:
     """The first tag in an encoded list of events that this version does not know; None when that is not the trouble."""
-    known = CURRENT.keys() | {cls.__struct_config__.tag for cls in OLD_VERSIONS}
+    known = CURRENT.keys() | set(map(tag_of, OLD_VERSIONS))
     try:
         tags = [_tag_decoder.decode(event).tag for event in _section_decoder.decode(section)]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -47,6 +47,11 @@ def upcast(event: Any, upcasters: dict[type[Event], Callable[[Any], Event]] | No
     while (step := table.get(type(event))) is not None:
         event = step(event)
     return event  # type: ignore[no-any-return]
+
+
+def tag_of(cls: type[Event]) -> str:
+    """The tag of an event class: the first element on the wire."""
+    return str(cls.__struct_config__.tag)
 
 
 def name_of(kind: str) -> str:
