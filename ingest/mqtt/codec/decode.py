@@ -24,6 +24,9 @@ from ingest.mqtt.codec.packets import (
     UnsubscribePacket,
 )
 from ingest.mqtt.codec.properties import (
+    NO_ACK_PROPERTIES,
+    NO_SUBSCRIBE_PROPERTIES,
+    NO_UNSUBSCRIBE_PROPERTIES,
     AckProperties,
     AuthProperties,
     DisconnectProperties,
@@ -53,9 +56,6 @@ _V31 = ProtocolVersion.V31
 _V311 = ProtocolVersion.V311
 _V5 = ProtocolVersion.V5
 _SUCCESS = ReasonCode.SUCCESS
-_NO_ACK_PROPERTIES = AckProperties()
-_NO_SUBSCRIBE_PROPERTIES = SubscribeProperties()
-_NO_UNSUBSCRIBE_PROPERTIES = UnsubscribeProperties()
 _PING_REQ = PingReqPacket()
 _PING_RESP = PingRespPacket()
 _DISCONNECT = DisconnectPacket()
@@ -76,7 +76,7 @@ def _ack(kind: type[Ack], allowed: ReasonTable, rule: str) -> Callable[[Reader, 
 
     def read_ack(reader: Reader, version: ProtocolVersion) -> Ack:
         packet_id = reader.packet_id()
-        reason, properties = _SUCCESS, _NO_ACK_PROPERTIES
+        reason, properties = _SUCCESS, NO_ACK_PROPERTIES
         if version == _V5 and reader.remaining():
             reason = _reason(reader, allowed, rule)
             if reader.remaining():
@@ -96,7 +96,7 @@ read_pubcomp = _ack(PubcompPacket, RELEASE_REASONS, "[MQTT-3.7.2-1]")
 def read_subscribe(reader: Reader, version: ProtocolVersion) -> SubscribePacket:
     """SUBSCRIBE (3.8)."""
     packet_id = reader.packet_id()
-    properties = read_properties(reader, SubscribeProperties) if version == _V5 else _NO_SUBSCRIBE_PROPERTIES
+    properties = read_properties(reader, SubscribeProperties) if version == _V5 else NO_SUBSCRIBE_PROPERTIES
     subscriptions: list[Subscription] = []
     while reader.remaining():
         subscriptions.append(_read_subscription(reader, version))
@@ -130,7 +130,7 @@ _SUBACK_BY_VERSION = {
 def read_suback(reader: Reader, version: ProtocolVersion) -> SubackPacket:
     """SUBACK (3.9)."""
     packet_id = reader.packet_id()
-    properties = read_properties(reader, AckProperties) if version == _V5 else _NO_ACK_PROPERTIES
+    properties = read_properties(reader, AckProperties) if version == _V5 else NO_ACK_PROPERTIES
     reasons = _reasons(reader, _SUBACK_BY_VERSION[version], "[MQTT-3.9.3-2]")
     return SubackPacket(packet_id, reasons, properties)
 
@@ -146,7 +146,7 @@ def _reasons(reader: Reader, allowed: ReasonTable, rule: str) -> tuple[ReasonCod
 def read_unsubscribe(reader: Reader, version: ProtocolVersion) -> UnsubscribePacket:
     """UNSUBSCRIBE (3.10)."""
     packet_id = reader.packet_id()
-    properties = read_properties(reader, UnsubscribeProperties) if version == _V5 else _NO_UNSUBSCRIBE_PROPERTIES
+    properties = read_properties(reader, UnsubscribeProperties) if version == _V5 else NO_UNSUBSCRIBE_PROPERTIES
     filters: list[str] = []
     while reader.remaining():
         filters.append(decode_topic_filter(reader.binary("topic filter")))  # [MQTT-3.10.3-1]

@@ -7,6 +7,12 @@ rest turns out to be malformed.
 from ingest.mqtt.codec.errors import UnsupportedProtocolVersion, malformed, violation
 from ingest.mqtt.codec.packets import ConnackPacket, ConnectPacket, Will
 from ingest.mqtt.codec.properties import (
+    NO_CONNACK_PROPERTIES,
+    NO_CONNECT_PROPERTIES,
+    ConnackProperties,
+    ConnectProperties,
+    read_properties,
+)
     ConnackProperties,
     ConnectProperties,
     read_properties,
@@ -40,8 +46,6 @@ _WILL = 0x04
 _WILL_RETAIN = 0x20
 _PASSWORD = 0x40
 _USERNAME = 0x80
-_EMPTY_V3 = ConnectProperties()
-_EMPTY_CONNACK_V3 = ConnackProperties()
 
 
 def read_protocol(reader: Reader) -> tuple[ProtocolVersion, bool]:
@@ -65,7 +69,7 @@ def read_connect(reader: Reader, version: ProtocolVersion, bridge: bool) -> Conn
     """
     flags = _read_flags(reader, version)
     keep_alive = reader.uint16("keep alive")
-    properties = read_properties(reader, ConnectProperties) if version == _V5 else _EMPTY_V3
+    properties = read_properties(reader, ConnectProperties) if version == _V5 else NO_CONNECT_PROPERTIES
     client_id = reader.text("client identifier")  # [MQTT-3.1.3-3], [MQTT-3.1.3-4]
     will = _read_will(reader, flags, version) if flags & _WILL else None
     username = password = None
@@ -144,7 +148,7 @@ def read_connack(reader: Reader, version: ProtocolVersion) -> ConnackPacket:
         properties = read_properties(reader, ConnackProperties)
     else:
         reason = ConnectReturnCode(code) if code <= 5 else None
-        properties = _EMPTY_CONNACK_V3
+        properties = NO_CONNACK_PROPERTIES
     if reason is None:
         raise violation(f"0x{code:02x} is no connect reason code [MQTT-3.2.2-8]")
     if flags and code:

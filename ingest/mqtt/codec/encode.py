@@ -29,7 +29,7 @@ from ingest.mqtt.codec.packets import (
     UnsubscribePacket,
     Will,
 )
-from ingest.mqtt.codec.properties import AckProperties, Properties, write_properties
+from ingest.mqtt.codec.properties import NO_ACK_PROPERTIES, Properties, write_properties
 from ingest.mqtt.codec.publish_properties import (
     check_publish_properties,
     write_will_delay,
@@ -62,7 +62,6 @@ from ingest.mqtt.codec.text import SHARE_PREFIX
 
 _V31 = ProtocolVersion.V31
 _V5 = ProtocolVersion.V5
-_NO_ACK_PROPERTIES = AckProperties()
 
 
 def encode(packet: Packet, version: ProtocolVersion) -> bytes:
@@ -145,7 +144,7 @@ def _ack_encoder(first: int, allowed: ReasonTable, rule: str) -> Callable[[Any, 
     def encode_ack(packet: Ack, version: ProtocolVersion) -> bytes:
         packet_id = write_packet_id(packet.packet_id)
         code, properties = packet.reason_code, packet.properties
-        if version != _V5 or (code == 0 and properties is _NO_ACK_PROPERTIES):
+        if version != _V5 or (code == 0 and properties is NO_ACK_PROPERTIES):
             return short + packet_id
         reason = write_byte(_check_reason(code, allowed, rule))
         block = write_properties(properties)

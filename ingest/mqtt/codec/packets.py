@@ -10,6 +10,13 @@ import msgspec
 
 from ingest.mqtt.codec.errors import InvalidPacket
 from ingest.mqtt.codec.properties import (
+    NO_ACK_PROPERTIES,
+    NO_AUTH_PROPERTIES,
+    NO_CONNACK_PROPERTIES,
+    NO_CONNECT_PROPERTIES,
+    NO_DISCONNECT_PROPERTIES,
+    NO_SUBSCRIBE_PROPERTIES,
+    NO_UNSUBSCRIBE_PROPERTIES,
     AckProperties,
     AuthProperties,
     ConnackProperties,
@@ -64,7 +71,7 @@ class ConnectPacket(msgspec.Struct, frozen=True, gc=False):
     username: str | None = None
     password: bytes | None = None
     will: Will | None = None
-    properties: ConnectProperties = ConnectProperties()
+    properties: ConnectProperties = NO_CONNECT_PROPERTIES
     bridge: bool = False
 
     def __post_init__(self) -> None:
@@ -82,7 +89,7 @@ class ConnackPacket(msgspec.Struct, frozen=True, gc=False):
 
     session_present: bool = False
     reason_code: ReasonCode | ConnectReturnCode = ReasonCode.SUCCESS
-    properties: ConnackProperties = ConnackProperties()
+    properties: ConnackProperties = NO_CONNACK_PROPERTIES
 
     def __post_init__(self) -> None:
         if self.session_present and self.reason_code != 0:
@@ -111,7 +118,7 @@ class PubackPacket(msgspec.Struct, frozen=True, gc=False):
 
     packet_id: int
     reason_code: ReasonCode = ReasonCode.SUCCESS
-    properties: AckProperties = AckProperties()
+    properties: AckProperties = NO_ACK_PROPERTIES
 
 
 class PubrecPacket(msgspec.Struct, frozen=True, gc=False):
@@ -119,7 +126,7 @@ class PubrecPacket(msgspec.Struct, frozen=True, gc=False):
 
     packet_id: int
     reason_code: ReasonCode = ReasonCode.SUCCESS
-    properties: AckProperties = AckProperties()
+    properties: AckProperties = NO_ACK_PROPERTIES
 
 
 class PubrelPacket(msgspec.Struct, frozen=True, gc=False):
@@ -127,7 +134,7 @@ class PubrelPacket(msgspec.Struct, frozen=True, gc=False):
 
     packet_id: int
     reason_code: ReasonCode = ReasonCode.SUCCESS
-    properties: AckProperties = AckProperties()
+    properties: AckProperties = NO_ACK_PROPERTIES
 
 
 class PubcompPacket(msgspec.Struct, frozen=True, gc=False):
@@ -135,7 +142,7 @@ class PubcompPacket(msgspec.Struct, frozen=True, gc=False):
 
     packet_id: int
     reason_code: ReasonCode = ReasonCode.SUCCESS
-    properties: AckProperties = AckProperties()
+    properties: AckProperties = NO_ACK_PROPERTIES
 
 
 class Subscription(msgspec.Struct, frozen=True, gc=False):
@@ -162,7 +169,7 @@ class SubscribePacket(msgspec.Struct, frozen=True, gc=False):
 
     packet_id: int
     subscriptions: tuple[Subscription, ...]
-    properties: SubscribeProperties = SubscribeProperties()
+    properties: SubscribeProperties = NO_SUBSCRIBE_PROPERTIES
 
     def __post_init__(self) -> None:
         _check_packet_id(self.packet_id)
@@ -175,7 +182,7 @@ class SubackPacket(msgspec.Struct, frozen=True, gc=False):
 
     packet_id: int
     reason_codes: tuple[ReasonCode, ...]
-    properties: AckProperties = AckProperties()
+    properties: AckProperties = NO_ACK_PROPERTIES
 
     def __post_init__(self) -> None:
         _check_packet_id(self.packet_id)
@@ -188,7 +195,7 @@ class UnsubscribePacket(msgspec.Struct, frozen=True, gc=False):
 
     packet_id: int
     topic_filters: tuple[str, ...]
-    properties: UnsubscribeProperties = UnsubscribeProperties()
+    properties: UnsubscribeProperties = NO_UNSUBSCRIBE_PROPERTIES
 
     def __post_init__(self) -> None:
         _check_packet_id(self.packet_id)
@@ -201,7 +208,7 @@ class UnsubackPacket(msgspec.Struct, frozen=True, gc=False):
 
     packet_id: int
     reason_codes: tuple[ReasonCode, ...] = ()
-    properties: AckProperties = AckProperties()
+    properties: AckProperties = NO_ACK_PROPERTIES
 
     def __post_init__(self) -> None:
         _check_packet_id(self.packet_id)
@@ -219,14 +226,14 @@ class DisconnectPacket(msgspec.Struct, frozen=True, gc=False):
     """DISCONNECT (3.14); in MQTT 3 only clients send it and it says nothing more."""
 
     reason_code: ReasonCode = ReasonCode.NORMAL_DISCONNECTION
-    properties: DisconnectProperties = DisconnectProperties()
+    properties: DisconnectProperties = NO_DISCONNECT_PROPERTIES
 
 
 class AuthPacket(msgspec.Struct, frozen=True, gc=False):
     """AUTH (3.15), MQTT 5 only."""
 
     reason_code: ReasonCode = ReasonCode.SUCCESS
-    properties: AuthProperties = AuthProperties()
+    properties: AuthProperties = NO_AUTH_PROPERTIES
 
 
 Packet = (

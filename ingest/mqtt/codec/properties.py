@@ -237,27 +237,34 @@ class _Block(NamedTuple):
     empty: Properties
 
 
-def _block(kind: type[Properties]) -> _Block:
-    fields = msgspec.structs.fields(kind)
-    known = sorted(
-        ((_BY_NAME[field.name], field.default) for field in fields),
-        key=lambda pair: pair[0].identifier,
-    )
+def _block(empty: Properties) -> _Block:
+    fields = msgspec.structs.fields(type(empty))
+    known = sorted(((_BY_NAME[field.name], field.default) for field in fields), key=lambda pair: pair[0].identifier)
     by_identifier = {prop.identifier: prop for prop, _ in known}
-    return _Block(types.MappingProxyType(by_identifier), tuple(known), kind())
+    return _Block(types.MappingProxyType(by_identifier), tuple(known), empty)
 
+
+# Shared, so that "no properties" is told by identity.
+NO_CONNECT_PROPERTIES = ConnectProperties()
+NO_CONNACK_PROPERTIES = ConnackProperties()
+NO_ACK_PROPERTIES = AckProperties()
+NO_SUBSCRIBE_PROPERTIES = SubscribeProperties()
+NO_UNSUBSCRIBE_PROPERTIES = UnsubscribeProperties()
+NO_DISCONNECT_PROPERTIES = DisconnectProperties()
+NO_AUTH_PROPERTIES = AuthProperties()
+NO_PUBLISH_PROPERTIES = PublishProperties()
 
 _BLOCKS: dict[type[Properties], _Block] = {
-    kind: _block(kind)
-    for kind in (
-        ConnectProperties,
-        ConnackProperties,
-        AckProperties,
-        SubscribeProperties,
-        UnsubscribeProperties,
-        DisconnectProperties,
-        AuthProperties,
-        PublishProperties,
+    type(empty): _block(empty)
+    for empty in (
+        NO_CONNECT_PROPERTIES,
+        NO_CONNACK_PROPERTIES,
+        NO_ACK_PROPERTIES,
+        NO_SUBSCRIBE_PROPERTIES,
+        NO_UNSUBSCRIBE_PROPERTIES,
+        NO_DISCONNECT_PROPERTIES,
+        NO_AUTH_PROPERTIES,
+        NO_PUBLISH_PROPERTIES,
     )
 }
 
@@ -324,4 +331,6 @@ def write_property_values(properties: Properties) -> bytes:
 def write_properties(properties: Properties) -> bytes:
     """The property block with its length."""
     block = write_property_values(properties)
+    if not block:
+        return b"\x00"  # [MQTT-2.2.2-1]
     return write_variable_integer(len(block)) + block

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from ingest.mqtt.codec.errors import InvalidPacket, ProtocolError, malformed, violation
 from ingest.mqtt.codec.properties import (
+    NO_PUBLISH_PROPERTIES,
     PublishProperties,
     read_property_values,
     write_property_values,
@@ -47,7 +48,6 @@ _SHAPES: tuple[int, ...] = tuple(
     for identifier in range(256)
 )
 _CUT = "a property of PUBLISH is cut short"
-_EMPTY = PublishProperties()
 
 
 def split_publish_properties(  # noqa: PLR0912  (inlined: once for every PUBLISH with properties)
@@ -138,7 +138,7 @@ def _skip(raw: bytes, at: int) -> int:
 def decode_publish_properties(raw: bytes) -> PublishProperties:
     """The properties in `raw`. Raises ProtocolError as read_properties."""
     if not raw:
-        return _EMPTY
+        return NO_PUBLISH_PROPERTIES
     return PublishProperties(**read_property_values(Reader(raw), PublishProperties))
 
 
