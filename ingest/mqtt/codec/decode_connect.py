@@ -13,10 +13,6 @@ from ingest.mqtt.codec.properties import (
     ConnectProperties,
     read_properties,
 )
-    ConnackProperties,
-    ConnectProperties,
-    read_properties,
-)
 from ingest.mqtt.codec.publish_properties import split_will_properties
 from ingest.mqtt.codec.reader import Reader
 from ingest.mqtt.codec.reason_codes import (
