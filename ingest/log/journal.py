@@ -143,7 +143,7 @@ class Journal:
             metadata = await future
         except KafkaError as error:
             raise AppendFailed(str(error)) from error
-        return int(metadata.offset)
+        return int(metadata.offset)  # type: ignore[attr-defined]
 
     def _queue(self, lane: Lane) -> None:
         if self._producer is None:
@@ -182,7 +182,11 @@ class Journal:
                 self.incarnation, self._next_stamp(), settings.max_frame_events, settings.max_frame_bytes
             )
             sent.append(
-                (lane, sealed, await self._send(lane.partition, sealed.events, sealed.incarnation, sealed.sequence, sealed.stamp))
+                (
+                    lane,
+                    sealed,
+                    await self._send(lane.partition, sealed.events, sealed.incarnation, sealed.sequence, sealed.stamp),
+                )
             )
         for lane, sealed, future in sent:
             try:

@@ -147,7 +147,9 @@ class _Merge:
     async def _fill(self) -> None:
         """Read until every partition that is not at its end has something to offer."""
         while starving := self._starving():
-            hungry = [p for p, stop in enumerate(self._stops) if self._fetched[p] < stop and len(self._buffers[p]) < _BUFFERED]
+            hungry = [
+                p for p, stop in enumerate(self._stops) if self._fetched[p] < stop and len(self._buffers[p]) < _BUFFERED
+            ]
             for p, tp in enumerate(self._partitions):
                 (self._consumer.resume if p in hungry else self._consumer.pause)(tp)
             batches = await self._consumer.getmany(

@@ -77,6 +77,8 @@ class Delivery:
         self._drops: dict[tuple[Session, str], _Drops] = {}
         self.catching_up = True
         """While the past is folded, queue limits are not applied: what they dropped is in the log."""
+        self.moved_away: set[Session] = set()
+        """Sessions that are away and whose queue changed since it was last reported."""
 
     # Now
 
@@ -92,7 +94,7 @@ class Delivery:
                 if target.from_others is None:
                     continue
                 target = target.from_others
-            qos = target.qos if target.qos < published_qos else published_qos
+            qos = min(published_qos, target.qos)
             retain = message.retain and target.retain_as_published
             connection = session.connection
             if connection is None:
@@ -144,7 +146,16 @@ class Delivery:
                 connection.to_flush = True
                 to_flush.append(connection)
 
-    def retained(self, session: Session, message: Message, partition: int, position: Position, qos: int, ids: tuple[int, ...], time: int) -> None:
+    def retained(
+        self,
+        session: Session,
+        message: Message,
+        partition: int,
+        position: Position,
+        qos: int,
+        ids: tuple[int, ...],
+        time: int,
+    ) -> None:
         """A retained message for a new subscription [MQTT-3.3.1-9]."""
         qos = min(qos, message.qos)
         connection = session.connection
@@ -170,6 +181,10 @@ class Delivery:
             connection.to_flush = True
             self._to_flush.append(connection)
 
+    def enqueue(self, connection: Connection) -> None:
+        """The connection has something in ``out`` and marked itself: write it at the next ``flush``."""
+        self._to_flush.append(connection)
+
     def flush(self) -> None:
         """Send what sessions wait for and write every connection once."""
         while self._to_pump:
@@ -190,7 +205,7 @@ class Delivery:
         """A session is connected again: send again what is unfinished, in order [MQTT-4.4.0-1], then what waits."""
         connection, outbox = session.connection, session.outbox
         if connection is not None and outbox is not None:
-            connection.resend.extend(outbox.inflight)
+            connection.to_resend().extend(outbox.inflight)
             self._to_pump.add(session)
 
     def pump(self, session: Session) -> None:
@@ -232,12 +247,12 @@ class Delivery:
         connection, outbox = session.connection, session.outbox
         if connection is None or outbox is None:
             return
-        connection.resend.extend(one.packet_id for one in messages if one.packet_id in outbox.inflight)
+        connection.to_resend().extend(one.packet_id for one in messages if one.packet_id in outbox.inflight)
         connection.first_sending.update(one.packet_id for one in messages)
         self._to_pump.add(session)
 
     def _send_again(self, session: Session, connection: Connection, outbox: Outbox) -> bool:
-        resend = connection.resend
+        resend = connection.to_resend()
         while resend:
             if connection.blocked or len(outbox.inflight) - len(resend) >= connection.window:
                 return False
@@ -316,6 +331,8 @@ class Delivery:
         elif self._drops and (drops := self._drops.get((session, "queue_full"))) is not None:
             drops.open = self._settings.queue_policy == "drop_oldest"
         outbox.offer(item, ids)
+        if session.connection is None:
+            self.moved_away.add(session)
 
     def _drop(self, session: Session, reason: str, item: Entry | None) -> None:
         self._counters.dropped(reason)

@@ -13,7 +13,10 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from domain.retained import Retained
 from domain.session import At, SessionState, apply, continues
+from domain.topics import matches
+from domain.wills import DueWill
 from ingest.log.record import Applied
 from ingest.mqtt.outgoing import PUBACK, pubcomp, pubrec, pubrel
 from ingest.node.counters import Counters
@@ -23,8 +26,6 @@ from ingest.node.ring import Ring, RingFrame
 from ingest.node.routes import Routes, Target
 from ingest.node.session import Home, Session
 from ingest.settings import IngestSettings
-from domain.retained import Retained
-from domain.topics import matches
 from schemas.events import (
     AnyEvent,
     Connected,
@@ -34,6 +35,7 @@ from schemas.events import (
     Progress,
     Published,
     Received,
+    Refused,
     Released,
     Sending,
     SessionEnded,
@@ -85,6 +87,8 @@ class Node:
         self.due: list[tuple[int, str, int, int, tuple[str, str]]] = []
         """Heap of (time, what, partition, epoch, session key): sessions that expire, wills that fire."""
         self._clock = (0, time.monotonic())
+        self._stamp = 0
+        """Stamp of the frame that is being applied."""
         self.journal: Journal | None = None
         self.delivery = Delivery(
             settings.mqtt,
@@ -96,7 +100,7 @@ class Node:
             self.now,
             self.counters,
         )
-        self._handlers: dict[type, Callable[[Any, At, Any], None]] = {
+        self._handlers: dict[type, Callable[[Any, At, Any], bool | None]] = {
             Connected: self._connected,
             Subscribed: self._subscribed,
             Unsubscribed: self._unsubscribed,
@@ -108,6 +112,7 @@ class Node:
             Received: self._received,
             Progress: self._progress,
             Dropped: self._dropped,
+            Refused: self._refused,
         }
 
     # Time and writing
@@ -146,10 +151,10 @@ class Node:
             self.void_frames += 1
             self.applied[partition] = offset + 1
             return
+        self._stamp = frame.stamp
         kept = RingFrame(offset, frame.time, frame.events, frame.size)
         self.ring.add(partition, kept)
         base = offset << 16
-        at = At(partition, base, frame.time, frame.node, frame.incarnation)
         owners = frame.owners
         published = self._published
         handlers = self._handlers
@@ -161,7 +166,10 @@ class Node:
                 continue
             handler = handlers.get(type(event))
             if handler is not None:
-                if handler(event, At(partition, base | index, frame.time, frame.node, frame.incarnation), owner) is False:
+                if (
+                    handler(event, At(partition, base | index, frame.time, frame.node, frame.incarnation), owner)
+                    is False
+                ):
                     _void(kept, index)
             else:
                 home.fences.observe(event)
@@ -192,7 +200,7 @@ class Node:
         if routes is None:
             routes = self.tenant(event.tenant)
         if event.retain:
-            self._retain(routes, event, partition, position, frame)
+            self._retain(routes, event, partition, position, frame.time)
         targets = routes.cache.known.get(event.topic)
         if targets is None:
             targets = routes.cache.find(event.topic)
@@ -205,11 +213,11 @@ class Node:
                 owner.acknowledge(pubrec(event.packet_id))
         return True
 
-    def _retain(self, routes: Routes, event: Published | WillFired, partition: int, position: int, frame: Applied) -> None:
+    def _retain(self, routes: Routes, event: Published | WillFired, partition: int, position: int, time_: int) -> None:
         routes.retained.observe(
             event.topic,
             Retained(
-                frame.stamp, partition, position, frame.time, event.qos, event.client_id, event.properties, event.payload
+                self._stamp, partition, position, time_, event.qos, event.client_id, event.properties, event.payload
             ),
         )
 
@@ -269,9 +277,7 @@ class Node:
             )
             self.delivery.retained(session, message, held.partition, held.position, subscription.qos, ids, held.time)
 
-    def _replay(
-        self, session: Session, new: list[Subscription], older: list[str], vector: list[int], at: At
-    ) -> None:
+    def _replay(self, session: Session, new: list[Subscription], older: list[str], vector: list[int], at: At) -> None:
         """Match new filters against what was applied between the vector of their event and now."""
         for partition, start in enumerate(vector):
             if start >= self.applied[partition] and partition != at.partition:
@@ -320,9 +326,7 @@ class Node:
         if at.incarnation not in self.incarnations and session.outbox is not None:
             session.outbox.settle(event.cursor, event.vector)
         session.behind = False
-        deadline = session.state.expires_at
-        if deadline is not None:
-            heapq.heappush(self.due, (deadline, "expire", at.partition, session.epoch, session.key))
+        self._note_expiry(session)
 
     def _session_ended(self, event: SessionEnded, at: At, owner: Any) -> None:
         session = self._session_of(event)
@@ -346,8 +350,7 @@ class Node:
             return False
         routes = self.tenant(event.tenant)
         if event.retain:
-            frame = Applied(at.partition, 0, at.time, at.node, at.incarnation, at.time << 16, (), None, 0)
-            self._retain(routes, event, at.partition, at.position, frame)
+            self._retain(routes, event, at.partition, at.position, at.time)
         targets = routes.cache.find(event.topic)
         if targets:
             self.delivery.fan_out(event, targets, at.partition, at.position)
@@ -411,6 +414,10 @@ class Node:
         if session is not None and session.outbox is not None:
             session.outbox.settle_dropped(event.ranges)
 
+    def _refused(self, event: Refused, at: At, owner: Any) -> None:
+        if owner is not None:
+            owner.refused(event)
+
     def _session_of(self, event: Any) -> Session | None:
         session = self.sessions.get((event.tenant, event.client_id))
         if session is None or session.epoch != event.epoch:
@@ -424,7 +431,16 @@ class Node:
         wills = self.homes[at.partition].wills
         wills.observe(prior, event, at)
         if prior is not None and (due := wills.due.get(prior.epoch)) is not None:
-            heapq.heappush(self.due, (due.at, "will", at.partition, due.epoch, (due.tenant, due.client_id)))
+            self._note_will(at.partition, due)
+
+    def _note_will(self, partition: int, due: DueWill) -> None:
+        if not self.delivery.catching_up:
+            heapq.heappush(self.due, (due.at, "will", partition, due.epoch, (due.tenant, due.client_id)))
+
+    def _note_expiry(self, session: Session) -> None:
+        deadline = session.state.expires_at if session.state is not None else None
+        if deadline is not None and not self.delivery.catching_up:
+            heapq.heappush(self.due, (deadline, "expire", session.partition, session.epoch, session.key))
 
     def fire_due(self) -> None:
         """Append what has become due: wills, ends of sessions. Doing so twice is harmless: the fold counts one."""
@@ -454,6 +470,16 @@ class Node:
 
     # Crossing from the past to the present
 
+    def begin_present(self) -> None:
+        """The past is folded: from here on queue limits are applied and what falls due is done."""
+        self.delivery.catching_up = False
+        for home in self.homes:
+            home.unsettled.clear()
+            for due in home.wills.due.values():
+                self._note_will(home.partition, due)
+        for session in self.sessions.values():
+            self._note_expiry(session)
+
     def take_over_sessions(self) -> int:
         """End the connections that earlier incarnations of this node left open; how many there were.
 
@@ -476,7 +502,7 @@ class Node:
                 state.expiry,
                 True,
                 list(self.applied),
-                Cursor([0] * len(self.applied)),
+                session.outbox.cursor(self.applied) if session.outbox is not None else Cursor([]),
             )
             self.append(session.partition, event, None, 224 + 12 * len(self.applied))
             ended += 1

@@ -1,0 +1,739 @@
+"""One MQTT connection: bytes in, events to the log; what the node says back, bytes out.
+
+The order of things: a packet is decided on (``handlers``), its event appended, and answered when the node applies
+the event. Only what says nothing new (PINGREQ, a repeated QoS 2 publish) is answered at once. No task and no future
+per message or connection; time-outs are the wheel's (:mod:`ingest.mqtt.timers`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from domain.topics import SHARE_PREFIX, valid_filter
+from ingest.mqtt import connect
+from ingest.mqtt.codec import (
+    AuthPacket,
+    ConnackPacket,
+    ConnectPacket,
+    DisconnectPacket,
+    DisconnectProperties,
+    Packet,
+    Parser,
+    PingReqPacket,
+    PingRespPacket,
+    ProtocolError,
+    ProtocolVersion,
+    PubackPacket,
+    PubcompPacket,
+    PublishPacket,
+    PubrecPacket,
+    PubrelPacket,
+    ReasonCode,
+    SubackPacket,
+    SubscribePacket,
+    UnsubackPacket,
+    UnsubscribePacket,
+    UnsupportedProtocolVersion,
+    encode,
+)
+from ingest.mqtt.outgoing import pubrec, pubrel
+from schemas.events import (
+    Connected,
+    Counters,
+    Cursor,
+    Disconnected,
+    Published,
+    Received,
+    Refused,
+    Released,
+    Subscribed,
+    Subscription,
+    Unsubscribed,
+    Unsubscription,
+)
+from schemas.positions import partition_of
+
+if TYPE_CHECKING:
+    from ingest.mqtt.server import Server
+    from ingest.node.session import Session
+
+log = logging.getLogger(__name__)
+
+NEW, CONNECTING, OPEN, CLOSED = range(4)
+
+_PINGRESP = encode(PingRespPacket(), ProtocolVersion.V311)
+_NOTHING: deque[int] = deque(maxlen=0)
+_EVENT_BYTES = 96
+_V5 = ProtocolVersion.V5
+_GRANTED = (ReasonCode.GRANTED_QOS_0, ReasonCode.GRANTED_QOS_1, ReasonCode.GRANTED_QOS_2)
+
+
+class Connection(asyncio.Protocol):
+    """Invariants: ``session`` is set from the moment the node applied ``connected``; ``epoch`` never changes then;
+    once ``CLOSED``, nothing more is appended and nothing more is sent."""
+
+    __slots__ = (
+        "aliases",
+        "blocked",
+        "blocked_since",
+        "bytes_in",
+        "bytes_out",
+        "client_id",
+        "connected_event",
+        "dropped",
+        "ended",
+        "epoch",
+        "first_sending",
+        "held",
+        "inbound",
+        "keep_alive",
+        "last_in",
+        "listener",
+        "max_out",
+        "messages_in",
+        "messages_out",
+        "out",
+        "packets_in",
+        "packets_out",
+        "parser",
+        "partition",
+        "paused",
+        "peer",
+        "pending",
+        "receiving",
+        "reported",
+        "resend",
+        "server",
+        "session",
+        "state",
+        "subscribing",
+        "tenant",
+        "to_flush",
+        "transport",
+        "version",
+        "window",
+    )
+
+    def __init__(self, server: Server, listener: str) -> None:
+        self.server = server
+        self.listener = listener
+        self.state = NEW
+        self.transport: asyncio.Transport | None = None
+        self.parser = Parser("server", max_packet_size=server.settings.max_packet_size)
+        self.peer: tuple[str, int] = ("", 0)
+        self.session: Session | None = None
+        self.connected_event: Connected | None = None
+        self.tenant = ""
+        self.client_id = ""
+        self.partition = 0
+        self.epoch = -1
+        self.version = ProtocolVersion.V311
+        self.keep_alive = 0.0
+        """Seconds of silence after which the client counts as gone; 0 never."""
+        self.last_in = server.timers.now
+        self.held: list[Packet] | None = None
+        self.aliases: dict[int, str] | None = None
+        self.subscribing: set[str] | None = None
+        self.inbound: set[int] | None = None
+        """Packet identifiers of QoS 2 publishes that are appended and not applied yet."""
+        self.receiving = 0
+        """QoS 1 and 2 publishes of the client that are not finished."""
+        self.pending = 0
+        """Bytes appended for this client and not applied yet, about."""
+        self.paused = False
+        self.out: list[bytes] = []
+        self.to_flush = False
+        self.blocked = False
+        self.blocked_since = 0.0
+        self.window = 0
+        self.max_out = 0
+        self.resend: deque[int] = _NOTHING
+        """Packet identifiers to be sent again before anything else."""
+        self.first_sending: set[int] = set()
+        """Those among them that go out for the first time."""
+        self.ended = False
+        """The end of this connection is in the log, or need not be."""
+        self.packets_in = self.packets_out = self.messages_in = self.messages_out = 0
+        self.bytes_in = self.bytes_out = self.dropped = 0
+        self.reported = -1
+
+    def to_resend(self) -> deque[int]:
+        """``resend``, made when first needed."""
+        if self.resend is _NOTHING:
+            self.resend = deque()
+        return self.resend
+
+    # The socket
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A client's socket is open. It has ``connect_timeout`` to say CONNECT."""
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        peer = transport.get_extra_info("peername")
+        self.peer = (str(peer[0]), int(peer[1])) if peer else ("", 0)
+        transport.set_write_buffer_limits(high=self.server.settings.outbound_high_water)
+        self.server.opened(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of the client. Packets are handled in order; an error ends the connection."""
+        if self.state == CLOSED:
+            return
+        self.bytes_in += len(data)
+        self.last_in = self.server.timers.now
+        parser = self.parser
+        packets = parser.feed(data)
+        counts = self.server.counters.packets_in
+        self.packets_in += len(packets)
+        for packet in packets:
+            kind = type(packet)
+            counts[kind] += 1
+            if self.state == OPEN:
+                _HANDLERS[kind](self, packet)
+            else:
+                self._early(packet)
+        if parser.error is not None and self.state != CLOSED:
+            if self.state == CONNECTING:
+                self._hold(None)
+            else:
+                self._protocol_error(parser.error)
+        server = self.server
+        if server.full():
+            self.pause_reading()
+            server.paused.add(self)
+        server.delivery.flush()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The socket is gone."""
+        was, self.state = self.state, CLOSED
+        self.server.closed(self)
+        if was == OPEN and not self.ended:
+            reason = "connection lost" if exc is None else f"connection lost: {exc}"
+            self._log_end(ReasonCode.UNSPECIFIED_ERROR, reason, "network", True)
+        self.transport = None
+
+    def pause_writing(self) -> None:
+        """The socket is full: messages wait in the outbox until it drains."""
+        self.blocked = True
+        self.blocked_since = self.server.timers.now
+
+    def resume_writing(self) -> None:
+        """The socket has drained."""
+        self.blocked = False
+        if self.session is not None and self.state == OPEN:
+            self.server.delivery.later(self.session)
+            self.server.soon_flush()
+
+    def flush(self) -> None:
+        """Write what was gathered."""
+        self.to_flush = False
+        if not self.out:
+            return
+        data = b"".join(self.out)
+        self.out.clear()
+        transport = self.transport
+        if transport is not None and not transport.is_closing():
+            self.bytes_out += len(data)
+            self.server.counters.bytes_out += len(data)
+            transport.write(data)
+
+    def write(self, data: bytes) -> None:
+        """Bytes to be written with everything else of this callback."""
+        self.packets_out += 1
+        self.out.append(data)
+        if not self.to_flush:
+            self.to_flush = True
+            self.server.delivery.enqueue(self)
+
+    def pause_reading(self) -> None:
+        """Stop taking bytes from the client until :meth:`resume_reading`."""
+        if not self.paused and self.transport is not None and not self.transport.is_closing():
+            self.paused = True
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take bytes again, when the connection itself has room."""
+        if self.paused and self.state != CONNECTING and self.pending <= self.server.settings.inbound_high_water:
+            self.paused = False
+            self.last_in = self.server.timers.now
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.resume_reading()
+
+    # CONNECT
+
+    def _early(self, packet: Packet) -> None:
+        if self.state == CONNECTING:
+            self._hold(packet)
+        elif self.state == NEW:
+            if isinstance(packet, ConnectPacket):
+                self._connect(packet)
+            else:  # [MQTT-3.1.0-1]
+                self.close("the first packet is not CONNECT")
+
+    def _hold(self, packet: Packet | None) -> None:
+        """A client may send before CONNACK; what it sends waits."""
+        if self.held is None:
+            self.held = []
+        if packet is not None:
+            self.held.append(packet)
+        self.pause_reading()
+
+    def _connect(self, packet: ConnectPacket) -> None:
+        self.version = packet.version
+        server = self.server
+        decision = connect.decide(packet, server.settings, self.peer, self.listener, server.new_client_id)
+        self.client_id = decision.client_id
+        self.tenant = decision.tenant
+        self.partition = partition_of(self.tenant, self.client_id, server.partitions)
+        self.state = CONNECTING
+        server.node.append(self.partition, decision, self, 512 + _will_size(packet))
+        if isinstance(decision, Connected):
+            self.connected_event = decision
+            self.window = min(decision.receive_maximum, server.settings.max_inflight)
+            self.max_out = decision.max_packet_size
+            self.keep_alive = decision.keep_alive * 1.5  # [MQTT-3.1.2-22]
+        if packet.version == _V5:
+            self.aliases = {}
+
+    def connected(self, session: Session, present: bool) -> None:
+        """The node applied ``connected``: the client may be told [MQTT-3.2.2-1]."""
+        assert self.connected_event is not None
+        self.session = session
+        self.epoch = session.epoch
+        if self.state == CLOSED:
+            self._log_end(ReasonCode.UNSPECIFIED_ERROR, "connection lost before CONNACK", "network", True)
+            return
+        session.connection = self
+        self.state = OPEN
+        self.write(encode(connect.accepted(self.connected_event, present, self.server.settings), self.version))
+        self.server.timers.watch(self)
+        if self.held is not None:
+            self.server.loop.call_soon(self._drain_held)
+
+    def refused(self, event: Refused) -> None:
+        """The node applied ``refused``: the client is told and let go [MQTT-3.1.4-2]."""
+        if self.state == CLOSED:
+            return
+        self.write(encode(ConnackPacket(False, ReasonCode(event.reason_code)), self.version))
+        self.close(event.reason)
+
+    def _drain_held(self) -> None:
+        held, self.held = self.held or [], None
+        for packet in held:
+            if self.state != OPEN:
+                return
+            _HANDLERS[type(packet)](self, packet)
+        if self.parser.error is not None and self.state == OPEN:
+            self._protocol_error(self.parser.error)
+        self.resume_reading()
+        self.server.delivery.flush()
+
+    # From the client
+
+    def _on_publish(self, packet: PublishPacket) -> None:
+        topic = packet.topic
+        if packet.topic_alias or not topic:
+            resolved = self._alias(packet)
+            if resolved is None:
+                return
+            topic = resolved
+        server = self.server
+        qos = packet.qos
+        self.messages_in += 1
+        if qos:
+            if self._over_receive_maximum(packet):
+                return
+            if qos == 2 and self._seen(packet.packet_id):
+                return
+            self.receiving += 1
+        elif server.shedding(self):
+            server.counters.dropped("log_away")
+            return
+        if len(topic) > server.settings.max_topic_levels and topic.count("/") >= server.settings.max_topic_levels:
+            self._disconnect(ReasonCode.TOPIC_NAME_INVALID, "the topic name has too many levels")
+            return
+        event = Published(
+            self.tenant,
+            self.client_id,
+            self.epoch,
+            topic,
+            qos,
+            packet.retain,
+            packet.packet_id,
+            packet.properties,
+            packet.payload,
+        )
+        size = _EVENT_BYTES + len(topic) + len(packet.payload) + len(packet.properties)
+        self.pending += size
+        server.node.append(self.partition, event, self, size)
+        if self.pending > server.settings.inbound_high_water:
+            self.pause_reading()
+
+    def _over_receive_maximum(self, packet: PublishPacket) -> bool:
+        if self.version != _V5 or self.receiving < self.server.settings.receive_maximum:
+            return False
+        if packet.qos == 2 and packet.dup:
+            return False
+        # [MQTT-3.3.4-9]
+        self._disconnect(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, "more publishes in flight than the receive maximum")
+        return True
+
+    def _seen(self, packet_id: int) -> bool:
+        """A QoS 2 publish that is already in the log, or on its way there, is not published again [MQTT-4.3.3-10]."""
+        session = self.session
+        assert session is not None
+        if session.inbound is not None and packet_id in session.inbound:
+            self.write(pubrec(packet_id))
+            return True
+        if self.inbound is None:
+            self.inbound = set()
+        if packet_id in self.inbound:
+            return True
+        self.inbound.add(packet_id)
+        return False
+
+    def _alias(self, packet: PublishPacket) -> str | None:
+        aliases = self.aliases
+        if aliases is None or packet.topic_alias > self.server.settings.topic_alias_maximum:  # [MQTT-3.2.2-17]
+            self._disconnect(ReasonCode.TOPIC_ALIAS_INVALID, "the topic alias is above the maximum")
+            return None
+        if packet.topic:
+            aliases[packet.topic_alias] = packet.topic
+            return packet.topic
+        topic = aliases.get(packet.topic_alias)
+        if topic is None:
+            self._disconnect(ReasonCode.PROTOCOL_ERROR, "the topic alias was never set")
+        return topic
+
+    def _on_puback(self, packet: PubackPacket) -> None:
+        session = self.session
+        assert session is not None
+        outbox = session.outbox
+        if outbox is None or not outbox.puback(packet.packet_id):
+            return
+        if session.persistent:
+            self.server.homes[session.partition].dirty.add(session)
+        if outbox.pending or self.resend:
+            self.server.delivery.later(session)
+
+    def _on_pubrec(self, packet: PubrecPacket) -> None:
+        session = self.session
+        assert session is not None
+        outbox, packet_id = session.outbox, packet.packet_id
+        if outbox is None or packet_id not in outbox.states:
+            self._write_packet(PubrelPacket(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
+        elif packet.reason_code >= 0x80:  # [MQTT-4.3.3-4]
+            outbox.finish(packet_id)
+            self._moved(session)
+        elif session.persistent:
+            event = Received(session.tenant, session.client_id, self.epoch, [packet_id])
+            self.server.node.append(self.partition, event, None, _EVENT_BYTES)
+        else:
+            outbox.pubrec(packet_id)
+            self.write(pubrel(packet_id))
+
+    def _on_pubcomp(self, packet: PubcompPacket) -> None:
+        session = self.session
+        assert session is not None
+        if session.outbox is not None and session.outbox.finish(packet.packet_id):
+            self._moved(session)
+
+    def _moved(self, session: Session) -> None:
+        if session.persistent:
+            self.server.homes[session.partition].dirty.add(session)
+        self.server.delivery.later(session)
+
+    def _on_pubrel(self, packet: PubrelPacket) -> None:
+        session = self.session
+        assert session is not None
+        packet_id = packet.packet_id
+        if session.inbound is None or packet_id not in session.inbound:
+            self._write_packet(PubcompPacket(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
+            return
+        event = Released(self.tenant, self.client_id, self.epoch, packet_id)
+        self.pending += _EVENT_BYTES
+        self.server.node.append(self.partition, event, self, _EVENT_BYTES)
+
+    def _on_subscribe(self, packet: SubscribePacket) -> None:
+        identifier = packet.properties.subscription_identifier or 0
+        limit = self.server.settings.max_topic_levels
+        asked = [
+            Subscription(
+                s.topic_filter,
+                s.qos,
+                s.no_local,
+                s.retain_as_published,
+                s.retain_handling,
+                identifier,
+                _subscribe_code(s.topic_filter, s.qos, limit),
+            )
+            for s in packet.subscriptions
+        ]
+        if self.subscribing is None:
+            self.subscribing = set()
+        self.subscribing.update(s.filter for s in asked if s.reason_code < 0x80)
+        vector = list(self.server.node.applied)
+        answer = _SubscribeAnswer(self, packet.packet_id)
+        self.server.node.ring.pins[answer] = vector
+        event = Subscribed(self.tenant, self.client_id, self.epoch, vector, asked)
+        size = _EVENT_BYTES + 9 * len(vector) + sum(24 + len(s.filter) for s in asked)
+        self.server.node.append(self.partition, event, answer, size)
+
+    def _on_unsubscribe(self, packet: UnsubscribePacket) -> None:
+        session = self.session
+        assert session is not None and session.state is not None
+        held, coming = session.state.subscriptions, self.subscribing or ()
+        gone = [
+            Unsubscription(f, 0 if f in held or f in coming else int(ReasonCode.NO_SUBSCRIPTION_EXISTED))
+            for f in packet.topic_filters
+        ]
+        vector = list(self.server.node.applied)
+        event = Unsubscribed(self.tenant, self.client_id, self.epoch, vector, gone)
+        size = _EVENT_BYTES + 9 * len(vector) + sum(8 + len(f) for f in packet.topic_filters)
+        self.server.node.append(self.partition, event, _UnsubscribeAnswer(self, packet.packet_id), size)
+
+    def _on_pingreq(self, packet: PingReqPacket) -> None:
+        self.write(_PINGRESP)  # [MQTT-3.12.4-1]
+
+    def _on_disconnect(self, packet: DisconnectPacket) -> None:
+        assert self.connected_event is not None
+        expiry = self.connected_event.expiry
+        wanted = packet.properties.session_expiry_interval
+        if wanted is not None:
+            if expiry == 0 and wanted:  # [MQTT-3.1.2.11.2]
+                self._disconnect(ReasonCode.PROTOCOL_ERROR, "a session without expiry cannot get one at DISCONNECT")
+                return
+            expiry = min(wanted, self.server.settings.max_session_expiry)
+        # Only 0x00 cancels the will [MQTT-3.14.4-3].
+        will = packet.reason_code != ReasonCode.NORMAL_DISCONNECTION
+        self._log_end(packet.reason_code, packet.properties.reason_string or "", "client", will, expiry)
+        self.close("the client said DISCONNECT")
+
+    def _on_forbidden(self, packet: Packet) -> None:
+        self._disconnect(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__} is not expected here")
+
+    # From the node
+
+    def acknowledge(self, data: bytes) -> None:
+        """A publish is in the log: PUBACK or PUBREC."""
+        if self.state == CLOSED:
+            return
+        if data[0] == 0x40:
+            self.receiving -= 1
+        self.out.append(data)
+        self.packets_out += 1
+        if not self.to_flush:
+            self.to_flush = True
+            self.server.delivery.enqueue(self)
+
+    def settled(self, event: Published | Released) -> None:
+        """An event of this client was applied: its bytes no longer wait."""
+        if type(event) is Published:
+            self.pending -= _EVENT_BYTES + len(event.topic) + len(event.payload) + len(event.properties)
+            if event.qos == 2 and self.inbound is not None:
+                self.inbound.discard(event.packet_id)
+        else:
+            self.pending -= _EVENT_BYTES
+        if self.paused and self.pending <= self.server.settings.inbound_high_water >> 1 and not self.server.paused:
+            self.resume_reading()
+
+    def released(self, data: bytes) -> None:
+        """A PUBREL is in the log: PUBCOMP."""
+        if self.state != CLOSED:
+            self.receiving -= 1
+            self.write(data)
+
+    def answer_subscribe(self, packet_id: int, event: Subscribed) -> None:
+        """A subscribe is in the log: SUBACK [MQTT-3.8.4-1]."""
+        if self.subscribing is not None:
+            self.subscribing.difference_update(s.filter for s in event.subscriptions)
+        if self.state == CLOSED:
+            return
+        codes = [ReasonCode(s.reason_code) for s in event.subscriptions]
+        if self.version != _V5:
+            codes = [code if code < 0x80 else ReasonCode.UNSPECIFIED_ERROR for code in codes]
+            if self.version == ProtocolVersion.V31 and any(code >= 0x80 for code in codes):
+                self.close("MQTT 3.1 has no words to refuse a subscription")
+                return
+        self._write_packet(SubackPacket(packet_id, tuple(codes)))
+
+    def answer_unsubscribe(self, packet_id: int, event: Unsubscribed) -> None:
+        """An unsubscribe is in the log: UNSUBACK [MQTT-3.10.4-4]."""
+        if self.state != CLOSED:
+            codes = tuple(ReasonCode(u.reason_code) for u in event.unsubscriptions)
+            self._write_packet(UnsubackPacket(packet_id, codes if self.version == _V5 else ()))
+
+    def taken_over(self) -> None:
+        """Another connection has the client id now [MQTT-3.1.4-3]."""
+        self.ended = True
+        self._say_goodbye(ReasonCode.SESSION_TAKEN_OVER, "")
+        self.close("taken over")
+
+    # The end
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether nothing more comes of this connection."""
+        return self.state == CLOSED
+
+    def connect_overdue(self) -> None:
+        """CONNECT did not come in time, or the log did not take it in time."""
+        if self.state == NEW:
+            self.close("no CONNECT in time")
+        elif self.state == CONNECTING:
+            self.write(encode(ConnackPacket(False, ReasonCode.SERVER_UNAVAILABLE), self.version))
+            self.close("the log did not take the connection in time")
+
+    def stop(self, reason: ReasonCode, text: str) -> None:
+        """End the connection from our side, with the reason for log and client."""
+        if self.state == OPEN:
+            self._disconnect(reason, text)
+        elif self.state != CLOSED:
+            self.close(text)
+
+    def _protocol_error(self, error: ProtocolError) -> None:
+        self.server.protocol_error(self, error)
+        if self.state == OPEN:
+            self._disconnect(error.reason, str(error))
+            return
+        if isinstance(error, UnsupportedProtocolVersion):
+            version = _V5 if error.level >= 5 else ProtocolVersion.V311
+            self.write(encode(ConnackPacket(False, error.reason), version))  # [MQTT-3.1.2-2]
+        elif self.parser.version == _V5:
+            self.write(encode(ConnackPacket(False, error.reason), _V5))
+        self.close(str(error))
+
+    def _disconnect(self, reason: ReasonCode, text: str) -> None:
+        self._log_end(reason, text, "server", True)
+        self._say_goodbye(reason, text)
+        self.close(text)
+
+    def _say_goodbye(self, reason: ReasonCode, text: str) -> None:
+        if self.version == _V5 and self.state == OPEN:  # [MQTT-3.14.0-1]
+            told = text if self.connected_event is not None and self.connected_event.request_problem else ""
+            properties = DisconnectProperties(reason_string=told or None)
+            self._write_packet(DisconnectPacket(reason, properties))
+
+    def _log_end(self, code: int, reason: str, by: str, will: bool, expiry: int | None = None) -> None:
+        if self.ended or self.connected_event is None:
+            return
+        self.ended = True
+        session = self.session
+        if session is None or session.epoch != self.epoch:
+            return
+        vector = list(self.server.node.applied)
+        outbox = session.outbox
+        cursor = outbox.cursor(vector) if outbox is not None and session.persistent else Cursor([])
+        session.connection = None
+        event = Disconnected(
+            self.tenant,
+            self.client_id,
+            self.epoch,
+            int(code),
+            reason[:1024],
+            by,
+            self.connected_event.expiry if expiry is None else expiry,
+            will,
+            vector,
+            cursor,
+            self.measured(),
+        )
+        size = 320 + 9 * len(vector) + 32 * len(cursor.inflight)
+        self.server.node.append(self.partition, event, None, size)
+
+    def measured(self) -> Counters:
+        """The connection's counters."""
+        session = self.session
+        outbox = session.outbox if session is not None else None
+        return Counters(
+            len(outbox.inflight) if outbox is not None else 0,
+            len(outbox.pending) if outbox is not None else 0,
+            len(session.inbound) if session is not None and session.inbound is not None else 0,
+            self.packets_in,
+            self.packets_out + self.messages_out,
+            self.messages_in,
+            self.messages_out,
+            self.bytes_in,
+            self.bytes_out,
+            self.dropped,
+        )
+
+    def close(self, why: str) -> None:
+        """Let the socket go, after what is written."""
+        if self.state == CLOSED:
+            return
+        self.flush()
+        self.state = CLOSED
+        transport = self.transport
+        if transport is not None:
+            if self.blocked:
+                transport.abort()
+            else:
+                transport.close()
+
+    def _write_packet(self, packet: Packet) -> None:
+        data = encode(packet, self.version)
+        if self.max_out and len(data) > self.max_out:
+            data = encode(_without_words(packet), self.version)
+        self.write(data)
+
+
+class _SubscribeAnswer:
+    """Acts when a ``subscribed`` of this client is applied."""
+
+    __slots__ = ("connection", "packet_id")
+
+    def __init__(self, connection: Connection, packet_id: int) -> None:
+        self.connection = connection
+        self.packet_id = packet_id
+
+    def subscribed(self, event: Subscribed) -> None:
+        self.connection.answer_subscribe(self.packet_id, event)
+
+
+class _UnsubscribeAnswer:
+    """Acts when an ``unsubscribed`` of this client is applied."""
+
+    __slots__ = ("connection", "packet_id")
+
+    def __init__(self, connection: Connection, packet_id: int) -> None:
+        self.connection = connection
+        self.packet_id = packet_id
+
+    def unsubscribed(self, event: Unsubscribed) -> None:
+        self.connection.answer_unsubscribe(self.packet_id, event)
+
+
+def _without_words(packet: Any) -> Any:
+    """The packet without its reason string, for a client whose packets must be small [MQTT-3.14.2-3]."""
+    return type(packet)(*[getattr(packet, f) for f in packet.__struct_fields__ if f != "properties"])
+
+
+def _subscribe_code(topic_filter: str, qos: int, max_levels: int) -> int:
+    if topic_filter.startswith(SHARE_PREFIX):
+        return int(ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
+    if not valid_filter(topic_filter, max_levels):
+        return int(ReasonCode.TOPIC_FILTER_INVALID)
+    return int(_GRANTED[qos])
+
+
+def _will_size(packet: ConnectPacket) -> int:
+    will = packet.will
+    return 0 if will is None else len(will.payload) + len(will.topic) + len(will.properties)
+
+
+_HANDLERS: dict[type, Any] = {
+    PublishPacket: Connection._on_publish,
+    PubackPacket: Connection._on_puback,
+    PubrecPacket: Connection._on_pubrec,
+    PubrelPacket: Connection._on_pubrel,
+    PubcompPacket: Connection._on_pubcomp,
+    SubscribePacket: Connection._on_subscribe,
+    UnsubscribePacket: Connection._on_unsubscribe,
+    PingReqPacket: Connection._on_pingreq,
+    DisconnectPacket: Connection._on_disconnect,
+    ConnectPacket: Connection._on_forbidden,  # a second one [MQTT-3.1.0-2]
+    AuthPacket: Connection._on_forbidden,
+}

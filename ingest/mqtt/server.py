@@ -1,0 +1,141 @@
+"""The MQTT listener of a node and what its connections share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+
+from ingest.log.journal import Journal
+from ingest.mqtt.codec import ProtocolError, ReasonCode
+from ingest.mqtt.connection import Connection
+from ingest.mqtt.timers import Timers
+from ingest.node.node import Node
+from ingest.settings import IngestSettings
+
+log = logging.getLogger(__name__)
+
+LISTENER = "mqtt:tcp"
+_AWAY_SECONDS = 1.0
+
+
+class Server:
+    """Invariant: ``connections`` are the open sockets; ``paused`` those that wait for the log as a whole to catch up."""
+
+    def __init__(self, settings: IngestSettings, node: Node, journal: Journal) -> None:
+        self.settings = settings.mqtt
+        self.partitions = settings.kafka.partitions
+        self.node = node
+        self.homes = node.homes
+        self.delivery = node.delivery
+        self.counters = node.counters
+        self.loop = asyncio.get_running_loop()
+        self.timers = Timers(settings.mqtt.connect_timeout, settings.mqtt.slow_consumer_timeout)
+        self.connections: set[Connection] = set()
+        self.max_connections = 0
+        self.paused: set[Connection] = set()
+        self._journal = journal
+        self._max_pending = settings.log.max_pending_bytes
+        self._listener: asyncio.Server | None = None
+        self._flush_soon = False
+        self._empty = asyncio.Event()
+        self.draining = False
+
+    async def listen(self) -> tuple[str, int]:
+        """Open the listener; its address and port. Raises OSError when it cannot be bound."""
+        settings = self.settings
+        self._listener = await self.loop.create_server(
+            lambda: Connection(self, LISTENER), settings.host, settings.port, backlog=settings.backlog
+        )
+        address = self._listener.sockets[0].getsockname()
+        return str(address[0]), int(address[1])
+
+    def stop_listening(self) -> None:
+        """Take no more connections."""
+        if self._listener is not None:
+            self._listener.close()
+
+    async def close_all(self, reason: ReasonCode, text: str) -> None:
+        """End every connection, with the reason for clients and log, and wait until the sockets are gone."""
+        for connection in list(self.connections):
+            connection.stop(reason, text)
+        self.delivery.flush()
+        while self.connections:
+            self._empty.clear()
+            await self._empty.wait()
+
+    def abort_all(self) -> None:
+        """Cut every connection without a word: this node may not speak for them any more."""
+        for connection in list(self.connections):
+            connection.ended = True
+            if connection.transport is not None:
+                connection.transport.abort()
+
+    def opened(self, connection: Connection) -> None:
+        """A socket was accepted."""
+        self.connections.add(connection)
+        self.max_connections = max(self.max_connections, len(self.connections))
+        self.counters.totals["connections.accepted"] += 1
+        if len(self.connections) > self.settings.max_connections or self.draining:
+            self.counters.totals["connections.refused.limit"] += 1
+            connection.close("too many connections")
+            return
+        self.timers.accepted(connection)
+
+    def closed(self, connection: Connection) -> None:
+        """A socket is gone."""
+        self.connections.discard(connection)
+        self.paused.discard(connection)
+        self.counters.totals["connections.closed"] += 1
+        if not self.connections:
+            self._empty.set()
+
+    def protocol_error(self, connection: Connection, error: ProtocolError) -> None:
+        """A client broke the protocol."""
+        self.counters.totals[f"errors.protocol.{error.reason.name.lower()}"] += 1
+        log.info(
+            "protocol error",
+            extra={"client": connection.client_id, "address": connection.peer[0], "error": str(error)},
+        )
+
+    def new_client_id(self) -> str:
+        """A client id for a client that leaves the choice to us [MQTT-3.1.3-6]."""
+        return f"auto-{secrets.token_hex(12)}"
+
+    # Backpressure
+
+    def shedding(self, connection: Connection) -> bool:
+        """Whether a QoS 0 publish of this client is dropped by rule: the log is away and half of its room is taken."""
+        if connection.pending * 2 <= self.settings.inbound_high_water and (
+            self._journal.pending_bytes * 2 <= self._max_pending
+        ):
+            return False
+        return self._journal.stalled > _AWAY_SECONDS
+
+    def full(self) -> bool:
+        """Whether more waits for the log than the node may hold."""
+        return self._journal.pending_bytes > self._max_pending
+
+    def applied(self) -> None:
+        """Something was applied: let those read again that waited for room."""
+        if self.paused and self._journal.pending_bytes * 2 <= self._max_pending:
+            paused, self.paused = self.paused, set()
+            for connection in paused:
+                connection.resume_reading()
+
+    def soon_flush(self) -> None:
+        """Flush once after the callbacks of this turn of the loop."""
+        if not self._flush_soon:
+            self._flush_soon = True
+            self.loop.call_soon(self._flush_now)
+
+    def _flush_now(self) -> None:
+        self._flush_soon = False
+        self.delivery.flush()
+
+    def tick(self) -> None:
+        """Turn the wheel of time-outs."""
+        self.timers.tick()
+        for connection in [c for c in self.connections if c.blocked and self.timers.blocked_too_long(c)]:
+            connection.stop(ReasonCode.QUOTA_EXCEEDED, "the client did not read for too long")
+        self.delivery.flush()

@@ -1,0 +1,137 @@
+"""What a node does at its own pace: progress of its sessions, counters, heartbeats."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import time
+from collections.abc import Iterable, Iterator
+
+from ingest.log.journal import Journal
+from ingest.mqtt.connection import Connection
+from ingest.mqtt.server import LISTENER, Server
+from ingest.node.node import Node
+from ingest.node.session import Home, Session
+from ingest.settings import IngestSettings
+from schemas.events import Behind, ClientCounters, Counters, Cursor, Heartbeat, Listener, Measured, Progress
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 400
+"""Sessions named in one event."""
+
+
+class Duties:
+    """Appends ``progress``, ``dropped`` and ``measured``; builds heartbeats."""
+
+    def __init__(self, settings: IngestSettings, node: Node, journal: Journal, server: Server, version: str) -> None:
+        self._settings = settings
+        self._node = node
+        self._journal = journal
+        self._server = server
+        self._version = version
+        self._started = time.time_ns() // 1_000_000
+        self._maxima: dict[str, int] = {}
+        self._host = platform.node()
+
+    def progress(self) -> None:
+        """Say how far the persistent sessions are that moved since the last time."""
+        vector = list(self._node.applied)
+        for home in self._node.homes:
+            if home.dirty:
+                self._progress_of(home, vector)
+        self._node.delivery.report_drops()
+
+    def _progress_of(self, home: Home, vector: list[int]) -> None:
+        named = list(self._named(home.dirty, vector))
+        home.dirty = set()
+        last = max(0, len(named) - 1) // _CHUNK
+        for part in range(last + 1):
+            sessions = named[part * _CHUNK : (part + 1) * _CHUNK]
+            # Only the last part speaks of the sessions that none of them names.
+            event = Progress(vector if part == last else [], sessions)
+            size = (
+                96 + 9 * len(vector) + sum(96 + 9 * len(b.cursor.low) + 32 * len(b.cursor.inflight) for b in sessions)
+            )
+            self._node.append(home.partition, event, None, size)
+
+    def _named(self, sessions: Iterable[Session], vector: list[int]) -> Iterator[Behind]:
+        for session in sessions:
+            if session.connection is None or session.state is None:
+                continue
+            behind = bool(session.outbox)
+            if behind or session.behind:
+                cursor = session.outbox.cursor(vector) if session.outbox is not None else Cursor([])
+                yield Behind(session.tenant, session.client_id, session.epoch, cursor)
+            session.behind = behind
+
+    def measure(self) -> None:
+        """Report the counters of clients for which something changed, and the queues of sessions that are away."""
+        rows: dict[int, list[ClientCounters]] = {}
+        for connection in self._server.connections:
+            if _changed(connection):
+                connection.reported = connection.packets_in + connection.messages_out
+                row = ClientCounters(connection.tenant, connection.client_id, connection.epoch, connection.measured())
+                rows.setdefault(connection.partition, []).append(row)
+        away, self._node.delivery.moved_away = self._node.delivery.moved_away, set()
+        for session in away:
+            if session.connection is None and session.state is not None and session.outbox is not None:
+                counters = Counters(len(session.outbox.inflight), len(session.outbox.pending))
+                row = ClientCounters(session.tenant, session.client_id, session.epoch, counters)
+                rows.setdefault(session.partition, []).append(row)
+        for partition, found in rows.items():
+            for start in range(0, len(found), _CHUNK):
+                part = found[start : start + _CHUNK]
+                self._node.append(partition, Measured(part), None, 64 + 128 * len(part))
+
+    def heartbeat(self) -> Heartbeat:
+        """A sign of life with the node's counters."""
+        node, server, counters = self._node, self._server, self._node.counters
+        gauges = {
+            "connections": len(server.connections),
+            "sessions": len(node.sessions),
+            "sessions.connected": node.connected,
+            "subscriptions": sum(r.subscriptions for r in node.routes.values()),
+            "topics": sum(r.filters for r in node.routes.values()),
+            "retained": sum(len(r.retained) for r in node.routes.values()),
+            "log.pending_bytes": self._journal.pending_bytes,
+            "log.stalled_ms": int(self._journal.stalled * 1000),
+            "ring.bytes": node.ring.size,
+        }
+        for name, value in gauges.items():
+            self._maxima[name] = max(value, self._maxima.get(name, 0))
+        self._maxima["connections"] = max(self._maxima["connections"], server.max_connections)
+        totals = dict(counters.totals)
+        totals["bytes.sent"] = counters.bytes_out
+        totals["bytes.received"] = counters.bytes_in
+        totals["log.frames"] = self._journal.frames
+        totals["log.frames.void"] = node.void_frames
+        for kind, count in counters.packets_in.items():
+            totals[f"packets.{kind.__name__.removesuffix('Packet').lower()}.received"] = count
+        settings = self._settings
+        return Heartbeat(
+            node=node.name,
+            incarnation=self._journal.incarnation,
+            at=time.time_ns() // 1_000_000,
+            started_at=self._started,
+            version=self._version,
+            host=self._host,
+            pid=os.getpid(),
+            interval=settings.log.heartbeat_interval,
+            applied=list(node.applied),
+            listeners=[
+                Listener(LISTENER, "mqtt", settings.mqtt.host, settings.mqtt.port, len(server.connections)),
+            ],
+            counters=totals,
+            gauges=gauges,
+            maxima=dict(self._maxima),
+        )
+
+
+def _changed(connection: Connection) -> bool:
+    return (
+        connection.session is not None
+        and not connection.is_closed
+        and (connection.packets_in + connection.messages_out != connection.reported)
+    )

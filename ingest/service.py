@@ -1,0 +1,270 @@
+"""An ingest node as a running service: from the past to the present, and on when an append fails."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Coroutine
+from importlib.metadata import version as package_version
+from typing import Any
+
+from aiokafka.errors import KafkaError
+
+from ingest.log.herald import Herald
+from ingest.log.journal import AppendFailed, Journal
+from ingest.log.reader import LogReader
+from ingest.log.record import Applied
+from ingest.log.topic_check import check_topics
+from ingest.mqtt.codec import ReasonCode
+from ingest.mqtt.server import Server
+from ingest.node.duties import Duties
+from ingest.node.node import Node, Superseded
+from ingest.node.payloads import Payloads
+from ingest.settings import IngestSettings
+from ops.health import Health
+from schemas.events import NodeStarted, NodeStopped
+from schemas.registry import CURRENT
+
+log = logging.getLogger(__name__)
+
+_TICK = 0.25
+_WATCH = 0.5
+_BACKOFF = (0.1, 5.0)
+
+
+class IngestService:
+    """Order of life: fold the log, begin an incarnation, end what the last one left open, listen, stop."""
+
+    def __init__(self, settings: IngestSettings) -> None:
+        self.settings = settings
+        self.version = package_version("mqledger")
+        self.address: tuple[str, int] | None = None
+        self.ready = Health(False, "starting")
+        self._reader = LogReader(settings.kafka, f"{settings.node}-tail")
+        self._past = LogReader(settings.kafka, f"{settings.node}-past")
+        self.payloads = Payloads(self._past, settings.log.ring_bytes // 4)
+        self.node = Node(settings, self.payloads)
+        self.journal = Journal(settings.node, settings.kafka, settings.log, self._reader, self._apply, self._failed)
+        self.node.journal = self.journal
+        self.server = Server(settings, self.node, self.journal)
+        self.duties = Duties(settings, self.node, self.journal, self.server, self.version)
+        self._herald = Herald(settings.node, settings.kafka)
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._recovering = False
+        self.recoveries = 0
+
+    def _apply(self, frame: Applied) -> None:
+        self.node.apply(frame)
+        self.server.applied()
+
+    # Start
+
+    async def start(self) -> None:
+        """Come up to the present and listen.
+
+        Raises:
+            TopicError: a topic is set up so that a promise would break.
+            OSError: the listener cannot be bound.
+        """
+        await check_topics(self.settings.kafka)
+        await self._reader.start()
+        await self._past.start()
+        await self._herald.start()
+        await self._fold_past()
+        await self.journal.open()
+        incarnation = await self._begin_incarnation(-1)
+        self.node.begin_present()
+        self.journal.resume(incarnation)
+        ended = self.node.take_over_sessions()
+        if ended:
+            log.info("ended the connections that the last incarnation left open", extra={"connections": ended})
+        self._spawn(self.payloads.run(lambda partition: self.node.applied[partition]), "payloads")
+        await self.journal.drained()
+        self.address = await self.server.listen()
+        self._spawn(self._ticks(), "ticks")
+        self._spawn(self._watch(), "watch")
+        self.ready = Health(True, f"incarnation {incarnation}, listening on {self.address[0]}:{self.address[1]}")
+        log.info("ready", extra={"address": f"{self.address[0]}:{self.address[1]}", "incarnation": incarnation})
+
+    async def _fold_past(self) -> None:
+        starts, stops = await self._reader.beginnings(), await self._reader.ends()
+        progress = _Progress(sum(stops) - sum(starts), self._say)
+        for lane, start in zip(self.journal.lanes, starts, strict=True):
+            lane.next_offset = start
+        self.node.applied = list(starts)
+        async for read in self._reader.merged(starts, stops, progress.add):
+            self.journal.apply_read(read)
+        for lane, stop in zip(self.journal.lanes, stops, strict=True):
+            lane.next_offset = stop
+        self.node.applied = list(stops)
+        progress.done()
+
+    def _say(self, text: str) -> None:
+        self.ready = Health(False, text)
+        log.info(text)
+
+    async def _begin_incarnation(self, continues: int) -> int:
+        """Announce an incarnation and read up to its beginning in every partition: what older ones wrote after
+        that is void everywhere."""
+        node = self.settings.node
+        started = NodeStarted(node, -1, continues, self.version, sorted(CURRENT))
+        incarnation = await self._herald.announce(started)
+        self.node.incarnations.add(incarnation)
+        copy = NodeStarted(node, incarnation, continues, self.version, sorted(CURRENT))
+        partitions = range(self.settings.kafka.partitions)
+        offsets = await asyncio.gather(*[self.journal.write(p, [copy], incarnation, 0) for p in partitions])
+        for partition, offset in zip(partitions, offsets, strict=True):
+            await self.journal.catch_up(partition, offset + 1 if offset >= 0 else None)
+        return incarnation
+
+    # Life
+
+    async def _ticks(self) -> None:
+        log_settings = self.settings.log
+        last = {"progress": 0.0, "measure": time.monotonic(), "beat": 0.0}
+        while True:
+            await asyncio.sleep(_TICK)
+            now = time.monotonic()
+            self.server.tick()
+            self.node.fire_due()
+            if now - last["progress"] >= log_settings.progress_interval:
+                last["progress"] = now
+                self.duties.progress()
+            if now - last["measure"] >= log_settings.counters_interval:
+                last["measure"] = now
+                self.duties.measure()
+            if now - last["beat"] >= log_settings.heartbeat_interval:
+                last["beat"] = now
+                await self._herald.beat(self.duties.heartbeat())
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_WATCH)
+            if self._recovering:
+                continue
+            try:
+                await self.journal.watch()
+            except KafkaError as error:
+                log.warning("the log cannot be watched just now", extra={"error": repr(error)})
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._give_up(error)
+
+    def _give_up(self, error: BaseException) -> None:
+        self.ready = Health(False, f"stopping: {error}")
+        if not self._over.done():
+            self._over.set_exception(error)
+
+    # When an append fails
+
+    def _failed(self, error: BaseException) -> None:
+        if not isinstance(error, AppendFailed | KafkaError | OSError):
+            self._give_up(error)
+        elif not self._recovering:
+            self._recovering = True
+            log.warning("an append failed; a new producer takes over", extra={"error": str(error)})
+            self._spawn(self._recover(), "recovery")
+
+    async def _recover(self) -> None:
+        self.recoveries += 1
+        self.ready = Health(False, "the log is away; clients stay connected")
+        delay = _BACKOFF[0]
+        continued = self.journal.incarnation
+        while True:
+            await self.journal.suspend()
+            try:
+                await self.journal.open()
+                continued = await self._begin_incarnation(continued)
+                break
+            except (AppendFailed, KafkaError, OSError) as error:
+                log.warning("the log is still away", extra={"error": repr(error), "retry_in": delay})
+                await asyncio.sleep(delay)
+                delay = min(delay * 2, _BACKOFF[1])
+        self._recovering = False
+        self.journal.resume(continued)
+        self.ready = Health(True, f"incarnation {continued}")
+        log.info("appending again", extra={"incarnation": continued})
+
+    # Stop
+
+    async def wait(self) -> None:
+        """Return never; raise what made the node give up."""
+        await asyncio.shield(self._over)
+
+    async def stop(self) -> None:
+        """End every connection in good order, so that the log says why, and leave."""
+        self.ready = Health(False, "stopping")
+        self.server.draining = True
+        self.server.stop_listening()
+        superseded = self._over.done() and isinstance(self._over.exception(), Superseded)
+        if superseded or self._over.done():
+            self.server.abort_all()
+        else:
+            await self._leave()
+        for task in list(self._tasks):
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self.journal.suspend()
+        await self._herald.stop()
+        await self._reader.stop()
+        await self._past.stop()
+
+    async def _leave(self) -> None:
+        grace = self.settings.shutdown_grace
+        try:
+            async with asyncio.timeout(grace):
+                if self.address is not None:
+                    await self.server.close_all(ReasonCode.SERVER_SHUTTING_DOWN, "the server is shutting down")
+                await self.journal.drained()
+                self.duties.progress()
+                stopped = NodeStopped(self.settings.node, self.journal.incarnation)
+                for partition in range(self.settings.kafka.partitions):
+                    self.node.append(partition, stopped, None, 64)
+                await self.journal.drained()
+                await self._herald.announce(stopped)
+        except TimeoutError:
+            log.warning("the log did not take everything in time; the next start ends what is open")
+        except KafkaError as error:
+            log.warning("could not say goodbye", extra={"error": repr(error)})
+
+
+class _Progress:
+    """Says how far the folding of the past is, every second."""
+
+    def __init__(self, total: int, say: Any) -> None:
+        self._total = total
+        self._say = say
+        self._done = 0
+        self._began = self._said = time.monotonic()
+
+    def add(self, frames: int) -> None:
+        self._done += frames
+        if self._done & 0xFF == 0 and time.monotonic() - self._said >= 1:
+            self._said = time.monotonic()
+            self._say(f"folding the log: {self._done} of {self._total} frames")
+
+    def done(self) -> None:
+        seconds = time.monotonic() - self._began
+        self._say(f"folded {self._done} frames in {seconds:.1f} s")
+
+
+@contextlib.asynccontextmanager
+async def running(settings: IngestSettings) -> Any:
+    """A started service that is stopped at the end."""
+    service = IngestService(settings)
+    try:
+        await service.start()
+        yield service
+    finally:
+        await service.stop()
