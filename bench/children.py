@@ -18,7 +18,7 @@ POLL = 0.02
 
 
 class ChildFailedError(RuntimeError):
-    """A process ended, or did not do in time what was awaited; the text ends with its log's last lines."""
+    """A process ended, or did not do in time what was awaited; its notes hold its log's last lines."""
 
 
 @contextmanager
@@ -33,6 +33,10 @@ def running(
         )
     try:
         yield process
+    except Exception as error:
+        if said := tail(log):
+            error.add_note(f"The last lines of {log.name}:\n{said}")
+        raise
     finally:
         stop(process, grace)
 
@@ -54,10 +58,20 @@ def wait_until(
     deadline = time.monotonic() + seconds
     while not true():
         if process.poll() is not None:
-            raise ChildFailedError(f"{what}: the process ended with {process.returncode} before\n{tail(log)}")
+            raise ChildFailedError(f"{what}: the process ended with {process.returncode} before")
         if time.monotonic() > deadline:
-            raise ChildFailedError(f"{what}: not within {seconds:.0f} s\n{tail(log)}")
+            raise ChildFailedError(f"{what}: not within {seconds:.0f} s")
         time.sleep(POLL)
+
+
+def wait_for_end(what: str, process: subprocess.Popen[bytes], log: Path, seconds: float) -> None:
+    """Return when the process has ended well; raises ChildFailedError when it fails or isn't done in time."""
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise ChildFailedError(f"{what}: not done within {seconds:.0f} s") from None
+    if code:
+        raise ChildFailedError(f"{what}: ended with {code}")
 
 
 def tail(log: Path) -> str:

@@ -93,21 +93,22 @@ class Results(Generic[Out]):
         return median([figure(one) / figure(other) for one, other in pairs]) if pairs else None
 
     def shares(self, case: str, broker: str) -> list[Cell]:
-        """CPU in per cent of one core, medians: the broker, Kafka, the generator."""
+        """CPU in per cent of one core, medians: the broker, Kafka, the generator, everything that took no part."""
         if not self.of(case, broker):
-            return [None, None, None]
+            return [None] * len(SHARES)
         kafka = [usage.wall and usage.cpu.get("kafka", 0.0) / usage.wall for usage in self._usages(case, broker)]
         return [
             percent(self.median(case, broker, lambda one: one.usage.cpu[BROKER] / one.usage.wall)),
             percent(median(kafka)) if any(kafka) else None,
             percent(self.median(case, broker, lambda one: one.usage.generator / one.usage.wall)),
+            percent(self.median(case, broker, lambda one: one.usage.others / one.usage.wall)),
         ]
 
     def _usages(self, case: str, broker: str) -> Iterator[Usage]:
         return (outcome.usage for outcome in self.of(case, broker))
 
 
-SHARES = ("broker CPU %", "Kafka CPU %", "generator CPU %")
+SHARES = ("broker CPU %", "Kafka CPU %", "generator CPU %", "others CPU %")
 
 
 def percent(share: float | None) -> int | None:

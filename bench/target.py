@@ -56,6 +56,9 @@ def mqledger(services: Sequence[str] = ("ingest",)) -> Iterator[Target]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mqledger-bench-")))
         environment, groups = stack.enter_context(_local(folder))
         environment |= settings(ports)
+        _once("topics", folder, environment)
+        if "projector" in services:
+            _once("migrate", folder, environment)
         for name in ("ingest", "projector", "api"):
             if name in services:
                 process = stack.enter_context(_service(name, folder, environment, health_of(name, ports)))
@@ -83,9 +86,7 @@ def settings(ports: dict[str, int]) -> dict[str, str]:
 
 def health_of(name: str, ports: dict[str, int]) -> tuple[Address, str]:
     """Where a service says that it is ready."""
-    if name == "api":
-        return Address(LOOPBACK, ports["api"]), "/health"
-    return Address(LOOPBACK, ports[f"{name}_http"]), "/health/ready"
+    return Address(LOOPBACK, ports["api" if name == "api" else f"{name}_http"]), "/health/ready"
 
 
 @contextmanager
@@ -110,6 +111,13 @@ def _variables(log: Path) -> dict[str, str]:
 def java_of(pid: int) -> list[int]:
     """The Java processes below a process."""
     return [child.pid for child in psutil.Process(pid).children(recursive=True) if child.name() == "java"]
+
+
+def _once(name: str, folder: Path, environment: dict[str, str]) -> None:
+    """Run a command of ours to its end; raises ChildFailedError when it fails."""
+    log = folder / f"{name}.log"
+    with children.running([sys.executable, "-m", "stack.cli", name], log, environment) as process:
+        children.wait_for_end(f"mqledger {name}", process, log, seconds=SERVICE_SECONDS)
 
 
 @contextmanager

@@ -19,8 +19,14 @@ class ProjectorSettings:
     postgres: PostgresSettings = field(default_factory=PostgresSettings)
     poison: str = "stop"
     """What to do with a frame that cannot be folded: stop (its partition waits) or dead_letter."""
+    quarantine: str = ""
+    """Frames to put aside by name, whatever poison says: comma separated partition/offset."""
     batch_events: int = 20_000
     """Most lifecycle events folded into one transaction."""
+    held_sessions: int = 50_000
+    """Sessions that each partition's fold keeps in memory; others are loaded when their events come."""
+    ready_lag_ms: int = 30_000
+    """Readiness says no while a partition is this far behind the log, in milliseconds."""
     http_host: str = "127.0.0.1"
     """Address of the liveness, readiness and Prometheus endpoint."""
     http_port: int = 9102

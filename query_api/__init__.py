@@ -1,1 +1,1 @@
-"""Read models to HTTP."""
+"""Postgres to HTTP: one folder per dialect, one set of queries under them all. Writes no read model."""

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from schemas.settings import PostgresSettings, Secret
+
+METRICS_FOLDER_ENV: Final = "PROMETHEUS_MULTIPROC_DIR"
+"""Where prometheus_client gathers the metrics of several workers; set by main.py before it is imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,10 +24,14 @@ class ApiSettings:
     workers: int = 1
     """Worker processes."""
     postgres: PostgresSettings = field(default_factory=PostgresSettings)
-    token_keys: Secret = Secret()
-    """Comma separated secrets that sign page tokens and positions, newest first; shared by all replicas.
-    Unset: one is made and kept in Postgres."""
+    token_keys: Secret = field(default_factory=Secret)
+    """Comma separated secrets of at least 16 characters that sign page tokens and positions, newest first;
+    shared by all replicas. Unset: one is made and kept in Postgres."""
     max_wait: float = 5.0
     """Longest time in seconds that ``at_least`` may wait."""
+    max_streams: int = 4
+    """Lists without a limit that a worker sends at the same time; each holds a Postgres connection."""
+    stall_timeout: float = 30.0
+    """Seconds after which a client that takes nothing of such a list is cut off."""
     tenant: str = "default"
     """Tenant whose sessions are shown."""

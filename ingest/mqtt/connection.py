@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from domain.topics import SHARE_PREFIX, valid_filter
 from ingest.mqtt import connect
@@ -170,11 +170,10 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client's socket is open. It has ``connect_timeout`` to say CONNECT."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
         self.peer = (str(peer[0]), int(peer[1])) if peer else ("", 0)
-        transport.set_write_buffer_limits(high=self.server.settings.outbound_high_water)
+        self.transport.set_write_buffer_limits(high=self.server.settings.outbound_high_water)
         self.server.opened(self)
 
     def data_received(self, data: bytes) -> None:
