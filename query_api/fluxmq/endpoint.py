@@ -1,0 +1,76 @@
+"""What surrounds every handler of the dialect: method, freshness, errors, metrics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import Any
+
+from litestar import Request
+from litestar.handlers import HTTPRouteHandler
+from litestar.response.base import ASGIResponse
+from litestar.types import ASGIApp
+
+from query_api.errors import MethodNotAllowedError
+from query_api.fluxmq.errors import answer_error
+from query_api.freshness import Freshness
+from query_api.requests import Query, parse_query, trimmed
+from query_api.service import Service
+
+
+class Asked:
+    """One request: what it asks, and how fresh the answer is."""
+
+    def __init__(self, service: Service, request: Request[Any, Any, Any]) -> None:
+        self.service = service
+        self._request = request
+        self._freshness: Freshness | None = None
+
+    @property
+    def raw_path(self) -> bytes:
+        """The path as it was sent, still percent-encoded."""
+        return self._request.scope["raw_path"]
+
+    @cached_property
+    def query(self) -> Query:
+        """The query parameters."""
+        return parse_query(self._request.scope["query_string"])
+
+    async def freshen(self) -> None:
+        """Wait for `at_least`, if given, and note the freshness of the queries that follow.
+
+        Raises InvalidError, TooLateError, UnavailableError. To be called before the first query.
+        """
+        at_least = trimmed(self.query, "at_least") or self._request.headers.get("mqledger-at-least", "").strip()
+        self._freshness = await self.service.fresh(at_least)
+
+    def headers(self) -> dict[str, str]:
+        """Freshness headers: of the queries made, or of now when none was."""
+        return self.service.headers(self._freshness)
+
+
+Handler = Callable[[Asked], Awaitable[ASGIResponse]]
+
+
+def endpoint(service: Service, route: str, handler: Handler, *more_paths: str) -> HTTPRouteHandler:
+    """A Litestar handler that answers GET by ``handler`` and everything else as the dialect does.
+
+    ``route`` is the path, and the label in metrics; ``more_paths`` lead to the same handler.
+    """
+
+    async def answer(request: Request[Any, Any, Any]) -> ASGIApp:
+        started = time.perf_counter()
+        asked = Asked(service, request)
+        try:
+            # Litestar answers OPTIONS by itself unless it is declared; other methods it refuses, see app.py.
+            if request.method != "GET":
+                raise MethodNotAllowedError
+            response = await handler(asked)
+        except Exception as error:
+            response = answer_error(error, asked.headers())
+        service.metrics.answered(route, response.status_code, time.perf_counter() - started)
+        return response
+
+    paths = [route, *more_paths]
+    return HTTPRouteHandler(paths, http_method=["GET", "OPTIONS"], include_in_schema=False, name=route)(answer)

@@ -1,0 +1,159 @@
+"""The dialect in OpenAPI: paths by hand, shapes from the views that write the answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from query_api.fluxmq import stats, views
+
+Document = dict[str, Any]
+
+_SHAPES = (
+    views.Error,
+    views.SessionList,
+    views.Session,
+    views.FilterList,
+    views.FilterClientList,
+    views.Status,
+    stats.Stats,
+    stats.Cluster,
+    stats.Overview,
+)
+_REFERENCE = "#/components/schemas/{name}"
+
+
+def schemas() -> Document:
+    """The components: every shape by name. UNSET fields are the optional ones."""
+    _, components = msgspec.json.schema_components(_SHAPES, ref_template=_REFERENCE)
+    return components
+
+
+def paths() -> Document:
+    """The paths of the dialect."""
+    return {
+        "/api/v1/sessions": _get(
+            "listSessions",
+            "List sessions in bytewise order of client ids",
+            "SessionList",
+            [*_list_parameters("all", "client ids"), _AT_LEAST, _AT_LEAST_HEADER],
+            400,
+        ),
+        "/api/v1/sessions/{client_id}": _get(
+            "getSession",
+            "One session with its subscriptions, sorted by filter",
+            "Session",
+            [_path("client_id", "Client id, percent-encoded as one segment."), _AT_LEAST, _AT_LEAST_HEADER],
+            400,
+            404,
+        ),
+        "/api/v1/subscriptions": _get(
+            "listSubscriptions",
+            "List topic filters with how many sessions hold each",
+            "FilterList",
+            [*_list_parameters("connected", "topic filters"), _AT_LEAST, _AT_LEAST_HEADER],
+            400,
+        ),
+        "/api/v1/subscriptions/{filter}/clients": _get(
+            "listSubscriptionClients",
+            "List the clients that hold exactly this filter",
+            "FilterClientList",
+            [
+                _path("filter", "Topic filter, percent-encoded as one segment."),
+                *_list_parameters("connected", "client ids"),
+                _AT_LEAST,
+                _AT_LEAST_HEADER,
+            ],
+            400,
+            404,
+        ),
+        "/api/v1/stats": _get("getStats", "Numbers of the broker", "Stats", [_AT_LEAST, _AT_LEAST_HEADER], 400),
+        "/api/v1/cluster": _get("getCluster", "The nodes", "Cluster", [_AT_LEAST, _AT_LEAST_HEADER], 400),
+        "/api/v1/overview": _get(
+            "getOverview", "Numbers, nodes and sessions in one", "Overview", [_AT_LEAST, _AT_LEAST_HEADER], 400
+        ),
+        "/health": _get("getHealth", "A sign of life; see /health/ready for more", "Status", []),
+    }
+
+
+_ERRORS = {
+    400: "A parameter can't be used",
+    404: "There is no such thing",
+    405: "Only GET is known",
+    500: "A fault of ours; the log holds the cause under the X-Correlation-Id",
+    503: "Postgres is away, a model is loading, or at_least was not reached in time",
+}
+
+
+def _get(operation: str, summary: str, shape: str, parameters: list[Document], *errors: int) -> Document:
+    responses = {"200": {"description": "The answer", "headers": _HEADERS, **_content(shape)}}
+    always = (405, 500) if shape == "Status" else (405, 500, 503)
+    for status in sorted({*errors, *always}):
+        responses[str(status)] = {
+            "description": _ERRORS[status],
+            "headers": _error_headers(status),
+            **_content("Error"),
+        }
+    return {
+        "get": {
+            "operationId": operation,
+            "summary": summary,
+            "tags": ["fluxmq"],
+            "parameters": parameters,
+            "responses": responses,
+        }
+    }
+
+
+def _content(shape: str) -> Document:
+    return {"content": {"application/json": {"schema": {"$ref": _REFERENCE.format(name=shape)}}}}
+
+
+def _list_parameters(state: str, prefix: str) -> list[Document]:
+    return [
+        _query(
+            "state",
+            "Sessions in this state; case and surrounding white space don't matter.",
+            {"type": "string", "enum": ["all", "connected", "disconnected"], "default": state},
+        ),
+        _query("prefix", f"Only {prefix} that begin with this, case-sensitive.", {"type": "string"}),
+        _query("limit", "At most so many; 0 is everything, streamed.", {"type": "integer", "minimum": 0, "default": 0}),
+        _query("page_token", "`next_page_token` of the page before, same filters.", {"type": "string"}),
+    ]
+
+
+def _query(name: str, text: str, schema: Document) -> Document:
+    return {"name": name, "in": "query", "required": False, "description": text, "schema": schema}
+
+
+def _path(name: str, text: str) -> Document:
+    return {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+
+
+_AT_LEAST = _query(
+    "at_least", "A position (`Mqledger-Position`): wait, bounded, until the answer covers it.", {"type": "string"}
+)
+_AT_LEAST_HEADER = {**_AT_LEAST, "name": "Mqledger-At-Least", "in": "header"}
+
+
+def _header(text: str, schema: Document) -> Document:
+    return {"description": text, "schema": schema}
+
+
+# Absent only while nothing has ever been read from the models.
+_HEADERS = {
+    "Mqledger-Position": _header("What the answer covers, as an opaque position.", {"type": "string"}),
+    "Mqledger-Applied": _header("The same for people: `partition:next offset,...`.", {"type": "string"}),
+    "Mqledger-Lag-Ms": _header("Age of the models in milliseconds; 0 is none.", {"type": "integer", "minimum": 0}),
+    "Mqledger-Lag-Frames": _header("Frames of the log not folded yet.", {"type": "integer", "minimum": 0}),
+}
+
+
+def _error_headers(status: int) -> Document:
+    extra = {
+        405: {"Allow": _header("What is allowed.", {"type": "string"})},
+        500: {"X-Correlation-Id": _header("Names the entry in the log.", {"type": "string"})},
+        503: {"Retry-After": _header("Seconds.", {"type": "integer"})},
+    }
+    return {**_HEADERS, **extra.get(status, {})}

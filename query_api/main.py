@@ -1,0 +1,124 @@
+"""Runs the API on granian until SIGTERM or SIGINT. Postgres may come later: until then answers are 503."""
+
+from __future__ import annotations
+
+import ctypes
+import ipaddress
+import logging
+import os
+import signal
+import socket
+import sys
+import tempfile
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from ops.logging import configure_logging
+from query_api.settings import METRICS_FOLDER_ENV, ApiSettings
+from query_api.tokens import parse_keys
+from schemas.settings import SettingsError
+
+if TYPE_CHECKING:
+    from litestar import Litestar
+
+PR_SET_PDEATHSIG: Final = 1
+LONGEST_HEADER_BYTES: Final = 512 * 1024
+GRANIAN_LOGGING: Final[dict[str, Any]] = {
+    # Granian's own records go where those of this process go.
+    "formatters": {},
+    "handlers": {},
+    "loggers": {"_granian": {"propagate": True}, "granian.access": {"propagate": True}},
+}
+
+logger = logging.getLogger(__name__)
+
+
+def run(settings: ApiSettings) -> int:
+    """Serve until told to stop; the exit code of the process. Raises SettingsError for settings that can't be."""
+    check(settings)
+    if settings.workers > 1 and METRICS_FOLDER_ENV not in os.environ:
+        # Before prometheus_client is imported: the metrics of all workers meet in this folder.
+        with tempfile.TemporaryDirectory(prefix="mqledger-api-metrics-") as folder:
+            os.environ[METRICS_FOLDER_ENV] = folder
+            return _serve(settings)
+    return _serve(settings)
+
+
+def check(settings: ApiSettings) -> None:
+    """Raises SettingsError, with how to mend it, for settings with which the API must not start."""
+    if settings.workers < 1:
+        raise SettingsError("workers is below 1; the API needs at least one worker.")
+    if not settings.allow_anonymous_remote and not _loopback(settings.host):
+        raise SettingsError(
+            f"The API would listen on {settings.host}, where others can reach it, and knows no accounts yet; "
+            "listen on 127.0.0.1, or say allow_anonymous_remote if everyone there may read."
+        )
+    parse_keys(settings.token_keys)
+
+
+def _loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _serve(settings: ApiSettings) -> int:
+    from granian.constants import HTTPModes, Interfaces, Loops
+    from granian.http import HTTP1Settings
+    from granian.log import LogLevels
+    from granian.server import Server
+
+    _require_free(settings)
+    server = Server(
+        target="query_api.app:build",
+        address=settings.host,
+        port=settings.port,
+        interface=Interfaces.ASGI,
+        workers=settings.workers,
+        runtime_threads=1,
+        loop=Loops.uvloop,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(max_buffer_size=LONGEST_HEADER_BYTES),
+        websockets=False,
+        log_level=LogLevels.warning,
+        log_dictconfig=GRANIAN_LOGGING,
+        respawn_failed_workers=True,
+        workers_kill_timeout=10,
+    )
+    server.serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
+    return 0
+
+
+def _load(settings: ApiSettings, parent: int) -> Litestar:
+    """The application, in the worker's own process."""
+    from query_api.app import build
+
+    _end_with(parent)
+    if not logging.getLogger().handlers:
+        # Where workers are spawned, not forked, nothing was inherited.
+        configure_logging("api")
+    return build(settings)
+
+
+def _end_with(parent: int) -> None:
+    """Have the kernel end this worker when its parent is killed."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the parent has gone")
+
+
+def _require_free(settings: ApiSettings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise SettingsError(
+                f"The API can't listen on {settings.host}:{settings.port} ({error.strerror}); stop what does, or "
+                "choose another host or port."
+            ) from error

@@ -1,0 +1,92 @@
+"""What all dialects of one process share: the store, the watch, the signer of tokens, the tenant."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+
+from ops.health import Health
+from query_api.errors import InvalidError, UnavailableError
+from query_api.freshness import Freshness, open_position
+from query_api.keys import signing_keys
+from query_api.metrics import Metrics
+from query_api.settings import ApiSettings
+from query_api.store import Store
+from query_api.tokens import BadTokenError, Tokens, parse_keys
+from query_api.watch import Watch
+
+MODELS = ("sessions", "subscriptions", "metrics", "nodes")
+"""Models without which this API is not ready."""
+
+
+class Service:
+    """Everything that lives as long as a worker. Made by the app factory; started and stopped by its lifespan."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self.settings = settings
+        self.tenant = settings.tenant
+        self.store = Store(settings.postgres, settings.max_streams)
+        self.watch = Watch(settings.postgres, self._connected)
+        self.metrics = Metrics(lambda: self.watch)
+        configured = parse_keys(settings.token_keys)
+        self._tokens = Tokens(configured) if configured else None
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to watch; does not wait for Postgres."""
+        self._task = asyncio.create_task(self.watch.run(), name="watch")
+
+    async def stop(self) -> None:
+        """End the watch and close the pool."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self.store.close()
+
+    @property
+    def tokens(self) -> Tokens:
+        """The signer. Raises UnavailableError before its keys have been read from Postgres."""
+        if self._tokens is None:
+            raise UnavailableError("the signing keys have not been read yet")
+        return self._tokens
+
+    def ready(self) -> Health:
+        """Whether answers can be true now, and if not, why."""
+        if not self.watch.alive:
+            return Health(False, "Postgres is away")
+        missing = [name for name in MODELS if name not in self.watch.ready]
+        if missing:
+            return Health(False, f"loading or missing: {', '.join(missing)}")
+        return Health(True)
+
+    async def fresh(self, at_least: str | None) -> Freshness | None:
+        """The freshness to state for queries that begin now, after waiting for ``at_least`` if one is given.
+
+        Raises InvalidError for what is no position of this log, TooLateError, and UnavailableError while Postgres is away.
+        """
+        if not self.watch.alive:
+            raise UnavailableError("Postgres is away")
+        if not at_least:
+            return self.watch.freshness
+        try:
+            position = open_position(self.tokens, at_least)
+        except BadTokenError as error:
+            raise InvalidError("invalid at_least") from error
+        known = self.watch.freshness
+        if known is not None and position.log != known.position.log:
+            raise InvalidError("invalid at_least")
+        return await self.watch.reached(position, self.settings.max_wait)
+
+    def headers(self, freshness: Freshness | None = None) -> dict[str, str]:
+        """The freshness headers of an answer; by default those of the latest reading. Empty when nothing is known."""
+        reading = freshness or self.watch.freshness
+        return reading.headers(int(time.time() * 1000), time.monotonic()) if reading else {}
+
+    async def _connected(self) -> Tokens:
+        await self.store.open()
+        await self.store.renew()
+        if self._tokens is None:
+            self._tokens = Tokens(await signing_keys(self.settings))
+        return self._tokens

@@ -1,0 +1,137 @@
+"""Keeps the freshness of the read models at hand: one connection per process, woken by the projector.
+
+A projector notifies ``<schema>_applied`` in each of its transactions. However many notifications come, there is one
+reading of ``applied`` at a time, and while nobody waits, at most one per SPACING_SECONDS. A reading is a
+lower bound for every query that begins after it. The same connection tells whether Postgres is there.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import asyncpg
+
+from query_api import postgres, queries
+from query_api.errors import TooLateError, UnavailableError
+from query_api.freshness import Applied, Freshness, Position, freshness
+from query_api.tokens import Tokens
+from schemas.settings import PostgresSettings
+
+CHECK_SECONDS: Final = 1.0
+"""Without notifications, how often to read all the same: it proves that Postgres is there."""
+HANG_SECONDS: Final = 5.0
+SPACING_SECONDS: Final = 0.05
+RETRY_SECONDS: Final = 0.5
+
+logger = logging.getLogger(__name__)
+
+Connected = Callable[[], Awaitable[Tokens]]
+"""Called after each (re)connect, before the first reading; gives the signer of positions."""
+
+
+class Watch:
+    """What is known of the read models now. Written by its own task alone; everyone reads."""
+
+    def __init__(self, settings: PostgresSettings, connected: Connected) -> None:
+        self._settings = settings
+        self._connected = connected
+        self._channel = f"{settings.schema}_applied"
+        texts = queries.load()
+        self._applied_sql, self._ready_sql = texts["applied"], texts["ready_models"]
+        self._reading = asyncio.Event()
+        self._wanted = asyncio.Event()
+        self._waiting = 0
+        self.alive = False
+        """Postgres answers."""
+        self.ready: frozenset[str] = frozenset()
+        """Models that may be asked."""
+        self.freshness: Freshness | None = None
+        """The latest reading; kept, as the lower bound that it is, while Postgres is away."""
+
+    async def run(self) -> None:
+        """Watch until cancelled; whatever happens to Postgres, go on."""
+        while True:
+            try:
+                await self._watch()
+            except Exception as error:
+                if not postgres.is_away(error) and not isinstance(error, postgres.NOT_MIGRATED):
+                    logger.exception("watching Postgres failed; trying again")
+                else:
+                    logger.warning("Postgres is away; trying again", extra={"error": repr(error)})
+            finally:
+                self._publish_away()
+            # A pace, not a wait for something: the next attempt may find Postgres back.
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def reached(self, position: Position, seconds: float) -> Freshness:
+        """A reading that covers ``position``, waiting at most so many seconds. Raises TooLateError, UnavailableError."""
+        if self.freshness is not None and self.freshness.covers(position):
+            return self.freshness
+        self._waiting += 1
+        self._wanted.set()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._next_covering(position)
+        except TimeoutError as error:
+            raise TooLateError("the position was not reached in time") from error
+        finally:
+            self._waiting -= 1
+
+    async def _next_covering(self, position: Position) -> Freshness:
+        while True:
+            await self._reading.wait()
+            if not self.alive:
+                raise UnavailableError("Postgres went away")
+            if self.freshness is not None and self.freshness.covers(position):
+                return self.freshness
+
+    async def _watch(self) -> None:
+        connection = await postgres.connect(self._settings, self._settings.schema, "watch")
+        try:
+            changed = asyncio.Event()
+            connection.add_termination_listener(lambda _: changed.set())
+            await connection.add_listener(self._channel, lambda *_: changed.set())
+            tokens = await self._connected()
+            while True:
+                changed.clear()
+                self._publish(*await self._read(connection, tokens))
+                await _any(changed, seconds=CHECK_SECONDS)
+                if not self._waiting:
+                    self._wanted.clear()
+                    await _any(self._wanted, seconds=SPACING_SECONDS)
+        finally:
+            connection.terminate()
+
+    async def _read(self, connection: asyncpg.Connection, tokens: Tokens) -> tuple[Freshness | None, frozenset[str]]:
+        try:
+            rows = await connection.fetch(self._applied_sql, timeout=HANG_SECONDS)
+            ready = await connection.fetch(self._ready_sql, timeout=HANG_SECONDS)
+        except postgres.NOT_MIGRATED as error:
+            logger.debug("the tables are not there yet", extra={"error": str(error)})
+            return None, frozenset()
+        applied = [Applied(*row) for row in rows]
+        return freshness(applied, tokens, time.monotonic()), frozenset(row["name"] for row in ready)
+
+    def _publish(self, reading: Freshness | None, ready: frozenset[str]) -> None:
+        self.freshness, self.ready, self.alive = reading, ready, True
+        self._wake()
+
+    def _publish_away(self) -> None:
+        self.alive = False
+        self._wake()
+
+    def _wake(self) -> None:
+        woken, self._reading = self._reading, asyncio.Event()
+        woken.set()
+
+
+async def _any(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
