@@ -1,0 +1,160 @@
+"""The Faust app of a projector worker: two agents as thin shells, over frames and over heartbeats."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import tempfile
+from collections.abc import Callable, Iterable
+from typing import Any, cast
+
+import asyncpg
+import faust
+
+from projector.backoff import Backoff
+from projector.dead_letters import DeadLetterTopic
+from projector.inbox import Message
+from projector.kafka_log import LogIdentity
+from projector.lane import Lane
+from projector.lanes import Lanes
+from projector.metadata import identify
+from projector.nodes import NodeRecordError, read_node_event, statement
+from projector.poison import Poison
+from projector.probe import LaneProbe, Metrics
+from projector.settings import ProjectorSettings
+from projector.store import Store
+from projector.transport import LedgerConsumer, LedgerTransport, broker_urls
+
+logger = logging.getLogger(__name__)
+
+BUFFER = 512
+"""Messages between Faust's fetcher and an agent; lanes have the large buffers."""
+
+
+class ConsumerLog:
+    """The event topic through the app's consumer."""
+
+    def __init__(self, app: ProjectorApp) -> None:
+        self._app = app
+
+    @property
+    def _consumer(self) -> LedgerConsumer:
+        return cast(LedgerConsumer, self._app.consumer)
+
+    async def identity(self) -> LogIdentity:
+        """See EventLog."""
+        return await identify(self._app.kafka)
+
+    async def bounds(self, partition: int) -> tuple[int, int]:
+        """See EventLog."""
+        return await self._consumer.bounds(partition)
+
+    async def seek(self, partition: int, offset: int) -> None:
+        """See EventLog."""
+        await self._consumer.seek_partition(partition, offset)
+
+    def end(self, partition: int) -> int:
+        """See EventLog."""
+        return self._consumer.end(partition)
+
+
+class ProjectorApp(faust.App):
+    """A Faust app that knows its lanes."""
+
+    def __init__(self, settings: ProjectorSettings, pool: Any, metrics: Metrics) -> None:
+        """Everything that the lanes need is made here; nothing runs yet."""
+        self.kafka = settings.kafka
+        self.store = Store(pool)
+        self.pool = pool
+        self.lanes = Lanes(self._lane_maker(settings, metrics), self.store, settings.kafka.partitions)
+        super().__init__(
+            settings.app_id,
+            broker=broker_urls(settings.kafka),
+            store="memory://",
+            datadir=settings.data_dir or tempfile.mkdtemp(prefix="mqledger-projector-"),
+            web_enabled=False,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            autodiscover=False,
+            stream_wait_empty=False,
+            stream_buffer_maxsize=BUFFER,
+            broker_max_poll_records=None,
+            broker_max_poll_interval=24 * 3600.0,
+            broker_session_timeout=10.0,
+            broker_heartbeat_interval=2.0,
+            broker_request_timeout=30.0,
+            broker_commit_interval=5.0,
+            stream_processing_timeout=24 * 3600.0,
+            broker_commit_livelock_soft_timeout=24 * 3600.0,
+        )
+
+    def _lane_maker(self, settings: ProjectorSettings, metrics: Metrics) -> Callable[[int, Callable[[], None]], Lane]:
+        poison, dead = Poison(settings), DeadLetterTopic(settings)
+
+        def new_lane(partition: int, goal_reached: Callable[[], None]) -> Lane:
+            return Lane(
+                partition,
+                store=self.store,
+                log=ConsumerLog(self),
+                dead_letters=dead,
+                poison=poison,
+                probe=LaneProbe(partition, metrics),
+                batch_events=settings.batch_events,
+                held_sessions=settings.held_sessions,
+                goal_reached=goal_reached,
+            )
+
+        return new_lane
+
+    def _new_transport(self) -> LedgerTransport:
+        return LedgerTransport(self.conf.broker_consumer, self)
+
+    async def lanes_assigned(self, partitions: Iterable[int]) -> None:
+        """Called by the consumer where Faust would seek to its commits."""
+        await self.lanes.assign(partitions)
+
+
+def build(settings: ProjectorSettings, pool: Any, metrics: Metrics) -> ProjectorApp:
+    """The app of a worker over a pool of Postgres connections (:func:`projector.store.open_pool`)."""
+    app = ProjectorApp(settings, pool, metrics)
+    raw: dict[str, Any] = {"key_type": bytes, "key_serializer": "raw", "value_type": bytes, "value_serializer": "raw"}
+    # Positions of frames are kept in Postgres: there is nothing to acknowledge.
+    events = app.topic(settings.kafka.events_topic, acks=False, **raw)
+    nodes = app.topic(settings.kafka.nodes_topic, **raw)
+
+    @app.agent(events, name="frames")
+    async def frames(stream: Any) -> None:
+        put = app.lanes.put
+        async for event in stream.events():
+            message = event.message
+            full = put(
+                message.partition,
+                Message(message.offset, round(message.timestamp * 1000), message.headers, message.value),
+            )
+            if full is not None:
+                await full.inbox.room()
+
+    @app.agent(nodes, name="heartbeats")
+    async def heartbeats(stream: Any) -> None:
+        async for event in stream.events():
+            message = event.message
+            await _fold_heartbeat(app, message.offset, round(message.timestamp * 1000), message.value)
+
+    return app
+
+
+async def _fold_heartbeat(app: ProjectorApp, offset: int, time: int, value: bytes | None) -> None:
+    try:
+        sql, parameters = statement(read_node_event(value), offset, time)
+    except NodeRecordError as error:
+        # Nothing is proven by heartbeats: one that can't be read is reported, and the next one comes in seconds.
+        logger.warning("record %d of %s can't be read: %s", offset, app.kafka.nodes_topic, error)
+        return
+    backoff = Backoff()
+    while True:
+        try:
+            await app.pool.execute(sql, *parameters)
+            return
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            logger.warning("a heartbeat waits for Postgres: %s: %s", type(error).__name__, error)
+            await asyncio.sleep(backoff.next())

@@ -1,0 +1,307 @@
+"""A lane: the way of one partition from the log into the tables. Each assigned partition has one, and a frame that
+can't be folded stops only its own.
+
+    open:    read the position in Postgres, check that it belongs to this log, seek
+    follow:  take what waits -> load sessions that are not held -> fold -> hand over to the commit in flight's successor
+
+There is no timer: while a transaction is in flight the next batch gathers and is folded, so an idle lane commits a
+lone frame at once and a busy one commits big batches. Whatever goes wrong (another worker has moved the position, a
+connection broke in the middle of a commit, a frame raised half-way) the lane forgets all it holds and opens again:
+Postgres says where.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+import asyncpg
+from aiokafka.errors import KafkaError
+
+from domain.fences import Fences
+from domain.models import Changes, FoldError, FrameRecord, ModelFold, read_record
+from projector.backoff import Backoff
+from projector.errors import NotYetError, ReopenError, StopError
+from projector.inbox import Inbox, Message
+from projector.kafka_log import DeadLetters, EventLog
+from projector.poison import Poison, frame_id_of
+from projector.probe import LaneProbe
+from projector.store import Applied, Quarantined, Store
+from schemas.frames import FrameError
+
+logger = logging.getLogger(__name__)
+
+PATIENCE = 2.0
+"""Seconds to wait for a frame that the log has before seeking again."""
+SEEKS = 3
+"""So many seeks in vain make a missing frame."""
+
+DATA_ERRORS = (asyncpg.DataError, asyncpg.ProgramLimitExceededError, ValueError, OverflowError)
+"""What Postgres or its driver says about a value that no table can hold."""
+PASSING_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, TimeoutError, NotYetError)
+"""What may be over after a while."""
+
+
+class Lane:
+    """Owns the fold of its partition. Everything runs in one task, save the commit in flight."""
+
+    def __init__(
+        self,
+        partition: int,
+        *,
+        store: Store,
+        log: EventLog,
+        dead_letters: DeadLetters,
+        poison: Poison,
+        probe: LaneProbe,
+        batch_events: int,
+        held_sessions: int,
+        goal_reached: Callable[[], None],
+    ) -> None:
+        """A lane at rest; :meth:`run` sets it going. ``goal_reached`` is called when its models are caught up."""
+        self.partition = partition
+        self.inbox = Inbox()
+        self.probe = probe
+        self._store = store
+        self._log = log
+        self._dead_letters = dead_letters
+        self._poison = poison
+        self._batch_events = batch_events
+        self._held_sessions = held_sessions
+        self._goal_reached = goal_reached
+        self._goal = 0
+        self._fold = ModelFold(partition)
+        self._check_frame = ""
+        self._unfoldable: dict[int, str] = {}
+        self._one_by_one_until = 0
+        self._conflict_at = -1
+
+    async def run(self) -> None:
+        """Fold until cancelled, or until the partition can't go on without a person."""
+        backoff = Backoff()
+        try:
+            while True:
+                try:
+                    await self._open()
+                    await self._follow(backoff)
+                except ReopenError as moved:
+                    logger.info("%s: going to what Postgres says", moved)
+                except PASSING_ERRORS as error:
+                    delay = backoff.next()
+                    self.probe.waiting(f"{type(error).__name__}: {error}")
+                    logger.warning(
+                        "partition %d waits %.1f s: %s: %s", self.partition, delay, type(error).__name__, error
+                    )
+                    await asyncio.sleep(delay)
+        except StopError as stop:
+            self.inbox.close()
+            self.probe.stopped(str(stop))
+            logger.error("partition %d has stopped: %s", self.partition, stop)
+        finally:
+            self.inbox.close()
+
+    def look(self) -> int:
+        """Publish the lag; the end of the log as far as it is known."""
+        oldest = self.inbox.peek()
+        self.probe.show(self._log.end(self.partition), oldest.time if oldest else 0)
+        return self.probe.end
+
+    async def seek(self) -> None:
+        """Ask the log again for the frames that are not here yet; after a rebalance has thrown some away."""
+        if self.probe.state == "following":
+            await self._log.seek(self.partition, self.inbox.wanted)
+
+    # Opening
+
+    async def _open(self) -> None:
+        self.inbox.close()
+        self.probe.opening()
+        identity = await self._log.identity()
+        start, end = await self._log.bounds(self.partition)
+        applied = await self._store.applied(self.partition)
+        if applied is None:
+            if start > 0:
+                raise StopError(
+                    f"the log begins at {start}, not at 0, and no position is stored: its beginning is gone. "
+                    "Restore the read models from a backup, then start again."
+                )
+            await self._store.begin(self.partition, start, end, identity.cluster_id, identity.topic_id)
+            applied = await self._store.applied(self.partition)
+            assert applied is not None
+        self._check(applied, identity.cluster_id, identity.topic_id, start, end)
+        fresh = applied.next == 0
+        self._fold = ModelFold(
+            self.partition,
+            start=applied.next,
+            partition_time=applied.partition_time,
+            fences=Fences(dict(applied.fences)),
+            last_frame=applied.last_frame,
+            complete=fresh,
+        )
+        self._goal = applied.goal
+        # The frame before the position is read again: it must be the one that was folded.
+        self._check_frame = applied.last_frame if applied.next > start else ""
+        self.inbox.restart(applied.next - 1 if self._check_frame else applied.next)
+        self.probe.following(applied.next, end)
+        if applied.next >= self._goal:
+            self._goal_reached()
+        await self._log.seek(self.partition, self.inbox.wanted)
+
+    def _check(self, applied: Applied, cluster_id: str, topic_id: str, start: int, end: int) -> None:
+        for what, ours, theirs in (("cluster", applied.cluster_id, cluster_id), ("topic", applied.topic_id, topic_id)):
+            if ours != theirs:
+                raise StopError(
+                    f"the read models belong to the Kafka {what} {ours or '(unknown)'}, this is {theirs}. "
+                    "Point the projector at the right Kafka, or give it an empty schema."
+                )
+        if applied.next < start:
+            raise StopError(
+                f"the read models need offset {applied.next}, but the log begins at {start}: records are gone that "
+                "were never folded. Restore the log, or give the projector an empty schema."
+            )
+        if applied.next > end:
+            raise StopError(
+                f"the read models are at offset {applied.next}, but the log ends at {end}: the log has lost records. "
+                "Restore the log, or give the projector an empty schema."
+            )
+
+    def _check_last_frame(self) -> None:
+        message = self.inbox.pop()
+        found = frame_id_of(message)
+        if found != self._check_frame:
+            raise StopError(
+                f"the frame at offset {message.offset} is {found}, but {self._check_frame} was folded there: "
+                "this is another log. Point the projector at the right Kafka, or give it an empty schema."
+            )
+        self._check_frame = ""
+
+    # Following
+
+    async def _follow(self, backoff: Backoff) -> None:
+        in_flight: asyncio.Task[None] | None = None
+        try:
+            while True:
+                await self._wait()
+                if self._check_frame:
+                    self._check_last_frame()
+                    continue
+                records, bad = self._take()
+                if records:
+                    changes = await self._folded(records)
+                    if in_flight is not None:
+                        await in_flight
+                    self._fold.forget(self._held_sessions)
+                    in_flight = asyncio.create_task(self._commit(changes))
+                if bad is not None:
+                    if in_flight is not None:
+                        await in_flight
+                    in_flight = None
+                    await self._put_aside(*bad)
+                if in_flight is not None and not self.inbox:
+                    await in_flight
+                    in_flight = None
+                backoff.reset()
+        finally:
+            if in_flight is not None:
+                # A commit that was begun is not cut short: what it did is for the next opening to find out.
+                await asyncio.wait([in_flight])
+                if not in_flight.cancelled() and (error := in_flight.exception()) is not None:
+                    logger.debug("partition %d: commit ended with %r", self.partition, error)
+
+    async def _wait(self) -> None:
+        """Wait for a frame; ask again for one that the log has but does not come."""
+        for _ in range(SEEKS):
+            while not await self.inbox.filled(PATIENCE):
+                if self.inbox.beyond is not None or self._log.end(self.partition) > self.inbox.wanted:
+                    break
+            else:
+                return
+            logger.info("partition %d: offset %d does not come, seeking", self.partition, self.inbox.wanted)
+            await self._log.seek(self.partition, self.inbox.wanted)
+        if self.inbox.beyond is not None:
+            raise StopError(
+                f"offset {self.inbox.wanted} is missing from the log, {self.inbox.beyond} comes instead. "
+                "Restore the log, or give the projector an empty schema."
+            )
+        raise TimeoutError(f"offset {self.inbox.wanted} does not come")
+
+    def _take(self) -> tuple[list[FrameRecord], tuple[Message, str] | None]:
+        """The frames of the next batch, and the frame behind them if it can't be folded, with the reason."""
+        records: list[FrameRecord] = []
+        events = 0
+        while (message := self.inbox.peek()) is not None and events < self._batch_events:
+            reason = self._unfoldable.get(message.offset)
+            if reason is None:
+                try:
+                    record = read_record(message.offset, message.time, message.headers, message.value)
+                except FrameError as error:
+                    reason = str(error)
+            if reason is not None:
+                return records, (self.inbox.pop(), reason)
+            self.inbox.pop()
+            records.append(record)
+            events += len(record.lifecycle)
+            if message.offset < self._one_by_one_until:
+                break
+        return records, None
+
+    async def _folded(self, records: list[FrameRecord]) -> Changes:
+        missing = self._fold.missing(records)
+        if missing:
+            self._fold.supply(missing, *await self._store.load(missing))
+        for record in records:
+            try:
+                self._fold.fold(record)
+            except Exception as error:  # whatever it is, it is this frame's, and its partition's alone
+                logger.exception("partition %d: frame %d can't be folded", self.partition, record.offset)
+                self._unfoldable[record.offset] = f"{type(error).__name__}: {error}"
+                raise ReopenError(f"partition {self.partition} has half a frame") from error
+        return self._fold.changes()
+
+    async def _commit(self, changes: Changes, *quarantined: Quarantined) -> None:
+        end = self._log.end(self.partition)
+        try:
+            with self.probe.commit_time():
+                await self._store.commit(changes, end, quarantined)
+        except DATA_ERRORS as error:
+            self._blame(changes, error)
+            raise ReopenError(f"partition {self.partition} has a batch that no table can hold") from error
+        except asyncpg.IntegrityConstraintViolationError as error:
+            self._disagree(changes, error)
+            raise ReopenError(f"partition {self.partition} has rows that do not fit: {error}") from error
+        self.probe.committed(changes, end)
+        if changes.first < self._goal <= changes.next:
+            self._goal_reached()
+
+    def _blame(self, changes: Changes, error: Exception) -> None:
+        """Find the frame that no table can hold: fold the batch again frame by frame."""
+        if changes.next - changes.first == 1:
+            self._unfoldable[changes.first] = f"{type(error).__name__}: {error}"
+        else:
+            self._one_by_one_until = max(self._one_by_one_until, changes.next)
+
+    def _disagree(self, changes: Changes, error: Exception) -> None:
+        """Rows that do not fit are forgiven once per position: the next time all sessions come from the tables."""
+        if self._conflict_at == changes.first:
+            raise StopError(
+                f"frames {changes.first} to {changes.next - 1} do not fit the tables ({error}): somebody else has "
+                "changed them. Compare with `mqledger replay --verify`, then give the projector an empty schema."
+            ) from error
+        self._conflict_at = changes.first
+
+    # Poison
+
+    async def _put_aside(self, message: Message, reason: str) -> None:
+        if self._fold.next != message.offset:
+            raise FoldError(f"frame {message.offset} is not next")
+        self.probe.poisoned()
+        if not self._poison.put_aside(self.partition, message.offset):
+            raise StopError(self._poison.report(self.partition, message, reason))
+        await self._dead_letters.put(self.partition, message, reason)
+        self._fold.skip(message.offset, message.time, frame_id_of(message))
+        frame = Quarantined(message.offset, message.time, reason)
+        await self._commit(self._fold.changes(), frame)
+        self._unfoldable.pop(message.offset, None)
+        self.probe.put_aside()
+        logger.error("partition %d: frame %d was put aside: %s", self.partition, message.offset, reason)

@@ -1,0 +1,114 @@
+"""The lanes of this worker: one per assigned partition, made and ended as Kafka assigns them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable
+
+import asyncpg
+
+from ops.health import Health
+from projector.inbox import Message
+from projector.lane import Lane
+from projector.store import Store
+
+logger = logging.getLogger(__name__)
+
+CONFIRM_SECONDS = 2.0
+"""How often the worker confirms its partitions in `applied`."""
+
+
+class Lanes:
+    """Called from the event loop of the app only."""
+
+    def __init__(self, new_lane: Callable[[int, Callable[[], None]], Lane], store: Store, partitions: int) -> None:
+        """``new_lane(partition, goal_reached)`` makes a lane; ``partitions`` is how many there are in all."""
+        self._new_lane = new_lane
+        self._store = store
+        self._partitions = partitions
+        self._lanes: dict[int, Lane] = {}
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._assigned = False
+        self._ready = False
+        self._goal_reached = asyncio.Event()
+        self._broken: BaseException | None = None
+
+    async def assign(self, partitions: Iterable[int]) -> None:
+        """Have a lane for exactly these partitions; those that stay seek, for the rebalance threw frames away."""
+        wanted = set(partitions)
+        await self.drop(self._lanes.keys() - wanted)
+        for partition, lane in self._lanes.items():
+            await lane.seek()
+            logger.debug("partition %d stays", partition)
+        for partition in sorted(wanted - self._lanes.keys()):
+            lane = self._lanes[partition] = self._new_lane(partition, self._goal_reached.set)
+            task = self._tasks[partition] = asyncio.create_task(lane.run(), name=f"lane {partition}")
+            task.add_done_callback(self._ended)
+        if not self._assigned:
+            logger.info("partitions assigned: %s", ", ".join(map(str, sorted(wanted))) or "none")
+        self._assigned = True
+
+    async def drop(self, partitions: Iterable[int]) -> None:
+        """End the lanes of these partitions; a commit in flight is waited for."""
+        gone = [partition for partition in partitions if partition in self._lanes]
+        tasks = [self._tasks.pop(partition) for partition in gone]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        for partition in gone:
+            self._lanes.pop(partition).probe.gone()
+
+    async def close(self) -> None:
+        """End all lanes."""
+        self._assigned = False
+        await self.drop(list(self._lanes))
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.critical("%s has died", task.get_name(), exc_info=error)
+            self._broken = error
+
+    def put(self, partition: int, message: Message) -> Lane | None:
+        """Hand a frame to its lane; the lane whose room to wait for, if it is full."""
+        lane = self._lanes.get(partition)
+        return None if lane is None or lane.inbox.put(message) else lane
+
+    async def confirm_forever(self) -> None:
+        """Keep `applied` fresh, and mark the models ready when all partitions have reached their goals."""
+        while True:
+            ends = {partition: lane.look() for partition, lane in self._lanes.items()}
+            try:
+                if ends:
+                    await self._store.confirm(ends)
+                if not self._ready:
+                    self._ready = await self._store.make_ready(self._partitions)
+                    if self._ready:
+                        logger.info("the read models are ready")
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                logger.warning("positions could not be confirmed: %s: %s", type(error).__name__, error)
+            self._goal_reached.clear()
+            try:
+                async with asyncio.timeout(CONFIRM_SECONDS):
+                    await self._goal_reached.wait()
+            except TimeoutError:
+                continue
+
+    def live(self) -> Health:
+        """Whether the process can go on; a lane that died of a defect can't."""
+        return Health(self._broken is None, "" if self._broken is None else f"a lane has died: {self._broken!r}")
+
+    def ready(self, lag_ms: int) -> Health:
+        """Whether all assigned partitions are followed, at most so far behind."""
+        if not self._assigned:
+            return Health(False, "waiting for an assignment of partitions")
+        words = [f"partition {p} {text}" for p, lane in sorted(self._lanes.items()) if (text := _trouble(lane, lag_ms))]
+        return Health(not words, "; ".join(words) or f"{len(self._lanes)} partitions followed")
+
+
+def _trouble(lane: Lane, lag_ms: int) -> str:
+    probe = lane.probe
+    if probe.state == "following":
+        return f"is {probe.lag} frames and {probe.lag_ms} ms behind" if probe.lag_ms > lag_ms else ""
+    return f"is {probe.state}{': ' if probe.reason else ''}{probe.reason}"

@@ -1,0 +1,62 @@
+"""Signs of life of the nodes: records of the nodes topic into the table ``nodes``, the latest wins."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import msgspec
+
+from projector import sqlfiles
+from schemas.events import Heartbeat, NodeEvent, NodeStarted, NodeStopped
+
+logger = logging.getLogger(__name__)
+
+SQL = sqlfiles.statements("store")
+_decoder: msgspec.msgpack.Decoder[NodeEvent] = msgspec.msgpack.Decoder(NodeEvent)
+
+
+class NodeRecordError(ValueError):
+    """A record of the nodes topic can't be read; the text says why."""
+
+
+def read_node_event(value: bytes | None) -> NodeEvent:
+    """The event in a record of the nodes topic. Raises :class:`NodeRecordError`."""
+    if value is None:
+        raise NodeRecordError("the record has no value")
+    try:
+        return _decoder.decode(value)
+    except msgspec.MsgspecError as error:
+        raise NodeRecordError(str(error)) from error
+
+
+def statement(event: NodeEvent, offset: int, time: int) -> tuple[str, tuple[Any, ...]]:
+    """What an event does to the table: a statement and its parameters. ``time`` is the append time."""
+    match event:
+        case NodeStarted():
+            # The incarnation is the offset of this very record, which it could not know.
+            return SQL["node_started"], (event.node, offset, time, event.version)
+        case NodeStopped():
+            return SQL["node_stopped"], (event.node, event.incarnation, time)
+        case Heartbeat():
+            return SQL["node_heartbeat"], (
+                event.node,
+                event.incarnation,
+                time,
+                event.started_at,
+                event.interval,
+                event.version,
+                event.host,
+                event.pid,
+                *(_json(part) for part in (event.applied, _listeners(event), event.counters, event.gauges)),
+                _json(event.maxima),
+            )
+
+
+def _listeners(event: Heartbeat) -> list[dict[str, Any]]:
+    names = ("name", "protocol", "address", "port", "connections")
+    return [{name: getattr(listener, name) for name in names} for listener in event.listeners]
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
