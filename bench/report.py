@@ -24,6 +24,8 @@ Cell = str | int | float | None
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "bench" / "results"
 DOCS = ROOT / "docs" / "benchmarks.md"
+FILE_WIDTH = 180
+"""Columns where the output is no terminal."""
 ABSENT = "not installed"
 
 
@@ -96,6 +98,8 @@ def text(cell: Cell) -> str:
 def show(stored: Stored, console: Console | None = None) -> None:
     """Print a stored report as a table with its notes."""
     console = console or Console()
+    if not console.is_terminal:
+        console = Console(file=console.file, width=FILE_WIDTH)
     table = Table(title=stored.title, title_justify="left", title_style="bold")
     for index, column in enumerate(stored.columns):
         table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
