@@ -35,7 +35,12 @@ LARGEST_PACKET = MAX_VARIABLE_INTEGER + 5
 # that one topic is one str object whose hash is computed once. Cleared when full.
 _TOPICS: dict[bytes, str] = {}
 _TOPICS_MAX = 8_192
-_TOPIC_CACHED_MAX = 256
+_CACHED_MAX = 256
+
+# Property blocks of PUBLISH lately seen from clients, with their topic alias and without it: what
+# a device says of its messages seldom changes. Cleared when full.
+_BLOCKS: dict[bytes, tuple[int, bytes]] = {}
+_BLOCKS_MAX = 2_048
 
 
 class Parser:
@@ -163,30 +168,15 @@ class Parser:
                     topic_end += 2
                 else:
                     packet_id = 0  # [MQTT-2.2.1-2]
+                alias, properties = 0, b""
                 if v5:
                     if data[topic_end]:
                         topic_end, alias, properties = self._properties(data, topic_end, end)
-                        if not topic and not alias:
-                            raise _no_topic()
-                        payload = data[topic_end:end]
-                        append(
-                            publish(
-                                topic,
-                                payload,
-                                qos,
-                                retain,
-                                dup,
-                                packet_id,
-                                alias,
-                                properties,
-                            )
-                        )
-                        at = end
-                        continue
-                    if not topic:
-                        raise _no_topic()
-                    topic_end += 1
-                append(publish(topic, data[topic_end:end], qos, retain, dup, packet_id, 0, b""))
+                    else:
+                        topic_end += 1
+                    if not topic and not alias:
+                        raise violation("PUBLISH without topic name and topic alias (MQTT 5.0, 3.3.2.1)")
+                append(publish(topic, data[topic_end:end], qos, retain, dup, packet_id, alias, properties))
                 at = end
                 continue
 
@@ -230,8 +220,17 @@ class Parser:
         stop = at + length
         if stop > end:
             raise malformed("property length exceeds the packet")
-        properties, alias = split_publish_properties(data, at, stop, self.role == "server")
-        return stop, alias, properties
+        if self.role == "client":
+            return stop, *split_publish_properties(data, at, stop, False)
+        block = data[at:stop]
+        known = _BLOCKS.get(block)
+        if known is None:
+            known = split_publish_properties(block, 0, length, True)
+            if length <= _CACHED_MAX:
+                if len(_BLOCKS) >= _BLOCKS_MAX:
+                    _BLOCKS.clear()
+                _BLOCKS[block] = known
+        return stop, *known
 
     def _check_type(self, first: int) -> None:
         """Raises ProtocolError unless a packet that begins with `first` may come now."""
@@ -267,7 +266,7 @@ def _new_topic(raw: bytes, v5: bool) -> str:
     if v5 and not raw:
         return ""
     topic = decode_topic_name(raw, "topic name")
-    if len(raw) <= _TOPIC_CACHED_MAX:
+    if len(raw) <= _CACHED_MAX:
         if len(_TOPICS) >= _TOPICS_MAX:
             _TOPICS.clear()
         _TOPICS[raw] = topic
@@ -277,7 +276,3 @@ def _new_topic(raw: bytes, v5: bool) -> str:
 def _too_large(size: int, limit: int) -> ProtocolError:
     message = f"packet of {size} bytes exceeds the limit of {limit} [MQTT-3.2.2-15]"
     return ProtocolError(ReasonCode.PACKET_TOO_LARGE, message)
-
-
-def _no_topic() -> ProtocolError:
-    return violation("PUBLISH without a topic name and without a topic alias (MQTT 5.0, 3.3.2.1)")

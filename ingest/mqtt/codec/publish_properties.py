@@ -52,8 +52,8 @@ _CUT = "a property of PUBLISH is cut short"
 
 def split_publish_properties(  # noqa: PLR0912  (inlined: once for every PUBLISH with properties)
     data: bytes, start: int, end: int, from_client: bool
-) -> tuple[bytes, int]:
-    """Validates the block data[start:end] of a PUBLISH; gives it raw and its topic alias or 0.
+) -> tuple[int, bytes]:
+    """Validates the block data[start:end] of a PUBLISH; gives its topic alias or 0, and it raw.
 
     Raises ProtocolError: 0x81 malformed; 0x82 a property twice, or a subscription identifier
     from a client [MQTT-3.3.4-6]; 0x94 topic alias 0 [MQTT-3.3.2-8]; 0x90 response topic with a
@@ -95,8 +95,8 @@ def split_publish_properties(  # noqa: PLR0912  (inlined: once for every PUBLISH
         elif identifier == _PAYLOAD_FORMAT and data[value] > 1:
             raise violation("payload format indicator is neither 0 nor 1 (MQTT 5.0, 3.3.2.3.2)")
     if alias:
-        return data[start:alias_at] + data[alias_at + 3 : end], alias
-    return data[start:end], 0
+        return alias, data[start:alias_at] + data[alias_at + 3 : end]
+    return 0, data[start:end]
 
 
 def _end_of_binary(data: bytes, at: int, end: int, is_text: bool) -> int:
@@ -151,7 +151,7 @@ def check_publish_properties(raw: bytes, will: bool = False) -> None:
     """Raises InvalidPacket unless `raw` is a valid block without a topic alias; that of a will
     has no subscription identifier either."""
     try:
-        alias = split_publish_properties(raw, 0, len(raw), will)[1]
+        alias = split_publish_properties(raw, 0, len(raw), will)[0]
     except ProtocolError as error:
         raise InvalidPacket(str(error)) from error
     if alias:

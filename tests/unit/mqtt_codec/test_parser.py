@@ -147,7 +147,21 @@ def test_one_topic_is_one_string_and_the_cache_is_bounded() -> None:
         first.feed(bytes_of(PublishPacket(f"t/{number}")))
     first.feed(bytes_of(PublishPacket("x" * 1_000)))
     assert len(parser_module._TOPICS) <= parser_module._TOPICS_MAX
-    assert max(map(len, parser_module._TOPICS)) <= parser_module._TOPIC_CACHED_MAX
+    assert max(map(len, parser_module._TOPICS)) <= parser_module._CACHED_MAX
+
+
+def test_the_cache_of_properties_is_bounded_and_not_for_what_servers_send() -> None:
+    parser = Parser(version=V5)
+    for number in range(parser_module._BLOCKS_MAX + 10):
+        raw = b"\x02" + number.to_bytes(4, "big")
+        packet = PublishPacket("a", properties=raw, topic_alias=number + 1)
+        assert parser.feed(bytes_of(packet)) == [packet]
+        assert parser.feed(bytes_of(packet)) == [packet]
+    assert len(parser_module._BLOCKS) <= parser_module._BLOCKS_MAX
+    of_server = bytes_of(PublishPacket("a", properties=b"\x0b\x01"))
+    assert len(Parser("client", V5).feed(of_server)) == 1
+    parser.feed(of_server)
+    assert parser.error is not None
 
 
 def test_a_topic_cut_short_never_enters_the_cache() -> None:

@@ -34,7 +34,7 @@ def test_round_trip(properties: PublishProperties) -> None:
     raw = encode_publish_properties(properties)
     assert decode_publish_properties(raw) == properties
     assert message_expiry(raw) == properties.message_expiry_interval
-    assert split_publish_properties(raw, 0, len(raw), False) == (raw, 0)
+    assert split_publish_properties(raw, 0, len(raw), False) == (0, raw)
 
 
 @SETTINGS
@@ -96,7 +96,7 @@ def _accepts(data: bytes) -> bool:
 def _splits(data: bytes) -> bool:
     """Whether the fast check accepts `data`; a topic alias in it is not a raw block."""
     try:
-        return split_publish_properties(data, 0, len(data), False)[1] == 0
+        return split_publish_properties(data, 0, len(data), False)[0] == 0
     except ProtocolError:
         return False
 
