@@ -64,7 +64,7 @@ class Service:
     async def fresh(self, at_least: str | None) -> Freshness | None:
         """The freshness to state for queries that begin now, after waiting for ``at_least`` if one is given.
 
-        Raises InvalidError for what is no position of this log, TooLateError, and UnavailableError while Postgres is away.
+        Raises InvalidError for what is no position of this log, TooLateError, and UnavailableError.
         """
         if not self.watch.alive:
             raise UnavailableError("Postgres is away")

@@ -68,7 +68,7 @@ class Watch:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def reached(self, position: Position, seconds: float) -> Freshness:
-        """A reading that covers ``position``, waiting at most so many seconds. Raises TooLateError, UnavailableError."""
+        """A reading that covers ``position``, awaited at most so long. Raises TooLateError, UnavailableError."""
         if self.freshness is not None and self.freshness.covers(position):
             return self.freshness
         self._waiting += 1

@@ -36,7 +36,7 @@ class Listing:
     view: Callable[[Any], View]
 
     async def answer(self, asked: Asked, parameters: ListParameters) -> ASGIResponse:
-        """The list as asked for. Raises InvalidError for a token that is not of this very list, and UnavailableError."""
+        """The list as asked for. Raises UnavailableError, and InvalidError for a foreign token."""
         context = (self.endpoint, *self.scope, parameters.state, parameters.prefix)
         tokens = PageTokens(asked.service.tokens, context)
         after = tokens.open(parameters.token)

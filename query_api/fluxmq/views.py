@@ -110,39 +110,58 @@ class Status(View, frozen=True):
     status: Literal["ok"]
 
 
-def session(row: Any, subscriptions: list[SessionSubscription] | UnsetType = UNSET) -> Session:
-    """The session in a row of the queries `sessions` and `session`."""
-    online = row["online"]
-    connected_at = row["connected_at"]
-    disconnected_at = row["disconnected_at"]
+def session(row: Any) -> Session:
+    """The session in a row of the query `sessions`."""
+    # By position, in the order of the query: half the time of asking for each column by name.
+    (
+        client_id,
+        connection_name,
+        online,
+        protocol,
+        version,
+        clean_start,
+        expiry,
+        connected_at,
+        disconnected_at,
+        receive_maximum,
+        max_packet_size,
+        topic_alias_max,
+        request_response,
+        request_problem,
+        has_will,
+        subscription_count,
+        inflight,
+        queued,
+    ) = row
     return Session(
-        row["client_id"],
-        row["connection_name"] or UNSET,
+        client_id,
+        connection_name or UNSET,
         "connected" if online else "disconnected",
         online,
-        row["protocol"],
-        row["version"],
-        row["clean_start"],
-        row["expiry"],
+        protocol,
+        version,
+        clean_start,
+        expiry,
         rfc3339(connected_at) if connected_at else UNSET,
         # A connected session shows no time of an earlier connection's end.
         rfc3339(disconnected_at) if disconnected_at and not online else UNSET,
-        row["receive_maximum"],
-        row["max_packet_size"],
-        row["topic_alias_max"],
-        row["request_response"],
-        row["request_problem"],
-        row["has_will"],
-        row["subscription_count"],
-        row["inflight"] or 0,
-        row["queued"] or 0,
-        subscriptions,
+        receive_maximum,
+        max_packet_size,
+        topic_alias_max,
+        request_response,
+        request_problem,
+        has_will,
+        subscription_count,
+        inflight or 0,
+        queued or 0,
+        UNSET,
     )
 
 
 def session_detail(row: Any) -> Session:
     """The session in a row of the query `session`, with its subscriptions."""
-    client_id = row["client_id"]
+    *columns, subscriptions = row
+    whole = session(columns)
     held = [
         SessionSubscription(
             filter=topic_filter,
@@ -150,12 +169,12 @@ def session_detail(row: Any) -> Session:
             no_local=no_local,
             retain_as_published=retain_as_published,
             retain_handling=retain_handling,
-            consumer_group=client_id,
+            consumer_group=whole.client_id,
             subscription_id=subscription_id or UNSET,
         )
-        for topic_filter, qos, no_local, retain_as_published, retain_handling, subscription_id in row["subscriptions"]
+        for topic_filter, qos, no_local, retain_as_published, retain_handling, subscription_id in subscriptions
     ]
-    return session(row, held or UNSET)
+    return msgspec.structs.replace(whole, subscriptions=held or UNSET)
 
 
 def filter_summary(row: Any) -> FilterSummary:
