@@ -240,7 +240,7 @@ class Supervisor:
 
     async def _hire_warden(self) -> asyncio.subprocess.Process:
         self._warden = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", str(WARDEN)),
+            *(sys.executable, "-I", "-S", str(WARDEN), str(self._run.parent)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

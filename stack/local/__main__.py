@@ -92,11 +92,12 @@ async def serve(plan: LocalPlan, lock: int) -> None:
 @click.option("--kafka-port", default=9092, show_default=True, help="0 takes a free one.")
 @click.option("--postgres-port", default=5432, show_default=True, help="0 takes a free one.")
 @click.option("--heap", default=512, show_default=True, help="Kafka's heap in MB.")
-def main(data: str, kafka_port: int, postgres_port: int, heap: int) -> None:
+@click.option("--light", is_flag=True, help="Start quicker and run slower: for tests.")
+def main(data: str, kafka_port: int, postgres_port: int, heap: int, light: bool) -> None:
     """Run Kafka and Postgres alone, until Ctrl-C."""
     folder = Path(data).absolute()
     try:
-        plan = LocalPlan(folder, kafka_port, postgres_port, heap_megabytes=heap)
+        plan = LocalPlan(folder, kafka_port, postgres_port, heap_megabytes=heap, light=light)
         asyncio.run(serve(plan, lock_data(folder)))
     except* StackError as group:
         for error in group.exceptions:

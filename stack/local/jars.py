@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -233,6 +234,18 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(at).free
 
 
+def main() -> None:
+    """``python -m stack.local.jars`` fetches what is missing; with ``lock`` it resolves anew."""
+    from stack.console import show_downloads
+
+    if sys.argv[1:] == ["lock"]:
+        print(f"{len(write_lock())} jars locked")
+        return
+    try:
+        ensure(read_lock(), default_cache(), show_downloads)
+    except StackError as error:
+        sys.exit(f"mqledger: {error}")
+
+
 if __name__ == "__main__":
-    for locked in write_lock():
-        print(locked.line)
+    main()

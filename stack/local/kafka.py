@@ -31,6 +31,7 @@ LOG_FORMAT = (
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS",
     "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
     "-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info",
+    "-Dorg.slf4j.simpleLogger.log.kafka.server.BrokerServer=info",
     "-Dorg.slf4j.simpleLogger.log.org.apache.kafka.storage.internals.log=info",
     "-Dlog4j2.statusLoggerLevel=OFF",
     "-Dlog4j2.loggerContextFactory=org.apache.logging.log4j.simple.SimpleLoggerContextFactory",
@@ -48,6 +49,8 @@ class LocalKafka:
     java: Path
     log: Path
     heap_megabytes: int = 512
+    light: bool = False
+    """Start with a third less work for the processor and run slower later: for tests."""
 
     def prepare(self) -> None:
         """Write the configuration and format an empty folder. Raises StackError for a damaged one."""
@@ -58,7 +61,8 @@ class LocalKafka:
 
     def unit(self) -> Unit:
         """The broker for the supervisor."""
-        options = (f"-Xmx{self.heap_megabytes}m", "-Xms128m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
+        light = ("-XX:TieredStopAtLevel=1",) if self.light else ()
+        options = (*light, f"-Xmx{self.heap_megabytes}m", "-Xms128m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
         return Unit(
             name="kafka",
             command=(
@@ -109,11 +113,14 @@ class LocalKafka:
         return True
 
     def _format(self) -> None:
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         fast = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
         command = (str(self.java), *fast, *LOG_FORMAT[-2:], "-cp", self._classpath, "kafka.tools.StorageTool", "format")
         done = subprocess.run(
-            [*command, "-t", cluster, "-c", str(self._config)], capture_output=True, text=True, check=False, timeout=120
+            [*command, "-t", new_cluster_id(), "-c", str(self._config)],
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
         if done.returncode != 0:
             words = (done.stderr or done.stdout).strip().splitlines()
@@ -187,6 +194,14 @@ async def api_versions(host: str, port: int) -> Health:
         writer.close()
     _, correlation = struct.unpack(">ii", answer)
     return Health(correlation == 1, f"{host}:{port}")
+
+
+def new_cluster_id() -> str:
+    """A random id in Kafka's form; never with a hyphen in front, which its tool takes for an option."""
+    while True:
+        identifier = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        if not identifier.startswith("-"):
+            return identifier
 
 
 def find_java(configured: str = "") -> Path:

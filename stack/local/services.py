@@ -33,6 +33,8 @@ class LocalPlan:
     cache: Path | None = None
     maven_repository: str = ""
     heap_megabytes: int = 512
+    light: bool = False
+    """See LocalKafka."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +112,9 @@ def prepare(plan: LocalPlan, show: jars.ShowDownload) -> Local:
     files = jars.ensure(jars.read_lock(), plan.cache or jars.default_cache(), show, plan.maven_repository)
     logs = plan.data / "log"
     local = Local(
-        LocalKafka(plan.data / "kafka", kafka_port, tuple(files), java, logs / "kafka.log", plan.heap_megabytes),
+        LocalKafka(
+            plan.data / "kafka", kafka_port, tuple(files), java, logs / "kafka.log", plan.heap_megabytes, plan.light
+        ),
         LocalPostgres(
             plan.data / "postgres", postgres_port, programs, logs / "postgres.log", plan.database, leave_root()
         ),

@@ -1,6 +1,7 @@
 """Stops what a supervisor left behind when it was killed.
 
-Started by the supervisor with a pipe as standard input. Lines on it say which processes there are:
+Started by the supervisor with a pipe as standard input (and the data folder as argument, for who looks at
+processes). Lines on it say which processes there are:
 
     add NAME PID SIGNAL GRACE     a child; SIGNAL asks it to stop, within GRACE seconds
     del PID                       it has ended

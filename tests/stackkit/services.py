@@ -95,7 +95,7 @@ def local_stack(data: Path, kafka_port: int = 0, postgres_port: int = 0, heap: i
     """A local Kafka and Postgres in a folder, on free ports; also for a test that wants its own to break."""
     log = data / "local.log"
     data.mkdir(parents=True, exist_ok=True)
-    options = ["--kafka-port", str(kafka_port), "--postgres-port", str(postgres_port), "--heap", str(heap)]
+    options = ["--kafka-port", str(kafka_port), "--postgres-port", str(postgres_port), "--heap", str(heap), "--light"]
     with log.open("ab") as errors:
         process = subprocess.Popen(
             [*guarded(signal.SIGTERM), sys.executable, "-m", "stack.local", "--data", str(data), *options],
