@@ -1,0 +1,41 @@
+"""The query files: every query named, commented, and free of anything that could come from outside."""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+
+from query_api.queries import STATES, load
+
+
+def test_names_and_variants() -> None:
+    assert set(load()) == {
+        *(f"{name}/{state}" for name in ("sessions", "filters", "filter_clients") for state in STATES),
+        "session",
+        "stats",
+        "applied",
+        "ready_models",
+        "keys",
+        "add_key",
+    }
+
+
+def test_each_query_is_one_statement_that_shows_its_name() -> None:
+    for name, text in load().items():
+        assert text.startswith(f"/* {name} */ ")
+        assert ";" not in text
+        assert "{" not in text.replace("'{}'", "")
+
+
+def test_each_query_says_what_it_is_for() -> None:
+    for file in (files("query_api") / "queries").iterdir():
+        if file.name.endswith(".sql"):
+            after_names = re.findall(r"^-- name: \w+\n(.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert after_names
+            assert all(line.startswith("-- ") for line in after_names)
+
+
+def test_every_list_and_detail_refuses_a_model_that_loads() -> None:
+    for name, text in load().items():
+        if name not in ("applied", "ready_models", "keys", "add_key"):
+            assert re.search(r"1 / \(select count\(\*\).* from model", text, re.DOTALL), name
