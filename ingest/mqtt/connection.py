@@ -85,6 +85,7 @@ class Connection(asyncio.Protocol):
         "connected_event",
         "dropped",
         "ended",
+        "eof",
         "epoch",
         "first_sending",
         "held",
@@ -154,6 +155,8 @@ class Connection(asyncio.Protocol):
         """Packet identifiers to be sent again before anything else."""
         self.first_sending: set[int] = set()
         """Those among them that go out for the first time."""
+        self.eof = False
+        """The client has closed its side of the socket."""
         self.ended = False
         """The end of this connection is in the log, or need not be."""
         self.packets_in = self.packets_out = self.messages_in = self.messages_out = 0
@@ -203,6 +206,17 @@ class Connection(asyncio.Protocol):
             self.pause_reading()
             server.paused.add(self)
         server.delivery.flush()
+
+    def eof_received(self) -> bool:
+        """The client will send no more. What it sent is still answered before the socket is let go."""
+        self.eof = True
+        if self.state == OPEN and not self.pending:
+            self._lose("the client closed its side")
+        return self.state in (CONNECTING, OPEN)
+
+    def _lose(self, reason: str) -> None:
+        self._log_end(ReasonCode.UNSPECIFIED_ERROR, reason, "network", True)
+        self.close(reason)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         """The socket is gone."""
@@ -308,7 +322,7 @@ class Connection(asyncio.Protocol):
         self.state = OPEN
         self.write(encode(connect.accepted(self.connected_event, present, self.server.settings), self.version))
         self.server.timers.watch(self)
-        if self.held is not None:
+        if self.held is not None or self.eof:
             self.server.loop.call_soon(self._drain_held)
 
     def refused(self, event: Refused) -> None:
@@ -328,6 +342,8 @@ class Connection(asyncio.Protocol):
             self._protocol_error(self.parser.error)
         self.resume_reading()
         self.server.delivery.flush()
+        if self.eof and self.state == OPEN and not self.pending:
+            self._lose("the client closed its side")
 
     # From the client
 
@@ -484,12 +500,14 @@ class Connection(asyncio.Protocol):
         session = self.session
         assert session is not None and session.state is not None
         held, coming = session.state.subscriptions, self.subscribing or ()
-        gone = [
-            Unsubscription(f, 0 if f in held or f in coming else int(ReasonCode.NO_SUBSCRIPTION_EXISTED))
-            for f in packet.topic_filters
-        ]
+        gone: set[str] = set()
+        codes = []
+        for f in packet.topic_filters:
+            there = f not in gone and (f in held or f in coming)
+            codes.append(Unsubscription(f, 0 if there else int(ReasonCode.NO_SUBSCRIPTION_EXISTED)))
+            gone.add(f)
         vector = list(self.server.node.applied)
-        event = Unsubscribed(self.tenant, self.client_id, self.epoch, vector, gone)
+        event = Unsubscribed(self.tenant, self.client_id, self.epoch, vector, codes)
         size = _EVENT_BYTES + 9 * len(vector) + sum(8 + len(f) for f in packet.topic_filters)
         self.server.node.append(self.partition, event, _UnsubscribeAnswer(self, packet.packet_id), size)
 
@@ -535,6 +553,8 @@ class Connection(asyncio.Protocol):
                 self.inbound.discard(event.packet_id)
         else:
             self.pending -= _EVENT_BYTES
+        if self.eof and not self.pending and self.state == OPEN:
+            self.server.loop.call_soon(self._lose, "the client closed its side")
         if self.paused and self.pending <= self.server.settings.inbound_high_water >> 1 and not self.server.paused:
             self.resume_reading()
 

@@ -124,7 +124,7 @@ class Delivery:
                 if not target.ids:
                     encoded[key] = parts
             head, tail = parts
-            if connection.max_out and len(head) + len(tail) + 2 > connection.max_out:  # [MQTT-3.1.2-24]
+            if connection.max_out and len(head) + len(tail) + (qos and 2) > connection.max_out:  # [MQTT-3.1.2-24]
                 self._drop(session, "packet_too_large", None)
                 continue
             out = connection.out
