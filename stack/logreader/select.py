@@ -1,0 +1,108 @@
+"""Which frames and events are wanted. Pure: a frame is judged by its headers first, then its events one by one.
+
+Different criteria must all hold; of several values of one criterion, any.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from domain.topics import matches
+from schemas.events import MESSAGE_TYPES, AnyEvent, Published, WillFired
+from schemas.filters import client_mask, filter_masks, may_contain
+from schemas.frames import Frame
+from schemas.registry import CURRENT, name_of
+
+DEFAULT_TENANT = "default"
+KIND_NAMES: tuple[str, ...] = tuple(sorted({name_of(tag) for tag in CURRENT} - {"heartbeat"}))
+"""Names of the events that may be in a frame."""
+
+_MESSAGE_NAMES = frozenset(name_of(cls.KIND) for cls in MESSAGE_TYPES)
+_TOPIC_NAMES = frozenset(name_of(cls.KIND) for cls in (Published, WillFired))
+_NODE_NAMES = frozenset({"node_started", "node_stopped", "node_lost"})
+_MANY_CLIENTS = frozenset({"progress", "measured"})
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to look for; empty sets ask for nothing in particular."""
+
+    kinds: frozenset[str] = frozenset()
+    """Event names without versions."""
+    clients: frozenset[str] = frozenset()
+    tenant: str | None = None
+    """With clients and none given, :data:`DEFAULT_TENANT`: a frame's filter knows clients by tenant."""
+    topics: frozenset[str] = frozenset()
+    """Topic filters; only events with a topic match."""
+    users: frozenset[str] = frozenset()
+    """Judged outside: an event names its connection, not its user."""
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Names of the events that can satisfy everything asked for."""
+        names = self.kinds or frozenset(KIND_NAMES)
+        if self.topics:
+            names &= _TOPIC_NAMES
+        if self.clients or self.tenant is not None:
+            names -= _NODE_NAMES
+        if self.users:
+            names -= _NODE_NAMES | _MANY_CLIENTS
+        return names
+
+    @cached_property
+    def in_tenant(self) -> str | None:
+        """The tenant to look into, or None for all."""
+        return self.tenant if self.tenant is not None or not self.clients else DEFAULT_TENANT
+
+    @cached_property
+    def _client_masks(self) -> tuple[int, ...]:
+        return tuple(client_mask(self.in_tenant or DEFAULT_TENANT, client) for client in self.clients)
+
+    @cached_property
+    def _topic_masks(self) -> tuple[int, ...]:
+        masks = tuple(map(filter_masks, self.topics))
+        return () if 0 in masks else masks  # a filter that begins with a wildcard may be anywhere
+
+    def frame(self, frame: Frame) -> bool:
+        """Whether the frame can hold anything wanted; judged by its headers alone, so it may be wrong with True."""
+        if not any(name_of(tag) in self.names for tag in frame.header.counts):
+            return False
+        return _any_in(frame.filter, self._client_masks) and _any_in(frame.filter, self._topic_masks)
+
+    def events(self, frame: Frame) -> Iterator[tuple[int, AnyEvent]]:
+        """The wanted events of a frame with their indexes; payloads are left alone when no message can be meant.
+
+        Raises :class:`schemas.frames.FrameError`.
+        """
+        found: Iterable[tuple[int, AnyEvent]] = (
+            frame.lifecycle() if self.names.isdisjoint(_MESSAGE_NAMES) else frame.events()
+        )
+        return ((index, event) for index, event in found if self.event(event))
+
+    def event(self, event: AnyEvent) -> bool:
+        """Whether the event is wanted; users are not looked at."""
+        if name_of(event.KIND) not in self.names:
+            return False
+        if self.topics and not any(matches(wanted, event.topic) for wanted in self.topics):  # type: ignore[union-attr]
+            return False
+        if self.in_tenant is None and not self.clients:
+            return True
+        return any(
+            (self.in_tenant is None or tenant == self.in_tenant) and (not self.clients or client in self.clients)
+            for tenant, client in clients_of(event)
+        )
+
+
+def clients_of(event: AnyEvent) -> list[tuple[str, str]]:
+    """(tenant, client id) of everyone the event is about."""
+    client_id = getattr(event, "client_id", None)
+    if client_id is not None:
+        return [(event.tenant, client_id)]  # type: ignore[union-attr]
+    named = getattr(event, "sessions", None) or getattr(event, "clients", None) or ()
+    return [(one.tenant, one.client_id) for one in named]
+
+
+def _any_in(filter_bytes: bytes, masks: tuple[int, ...]) -> bool:
+    return not masks or any(may_contain(filter_bytes, mask) for mask in masks)

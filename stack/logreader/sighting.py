@@ -1,0 +1,28 @@
+"""An event as the reader found it: where, when, by whom, and whether it counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from schemas.events import AnyEvent
+from schemas.positions import Position, position_text
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """An event in its place."""
+
+    partition: int
+    position: Position
+    time: int
+    """Append time of its frame in milliseconds since 1970 UTC."""
+    node: str
+    incarnation: int
+    void: bool
+    """Its frame is of a fenced incarnation: it is in the log but without effect."""
+    event: AnyEvent
+
+    @property
+    def place(self) -> str:
+        """``partition/offset.index``."""
+        return position_text(self.partition, self.position)
