@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
 from domain.topics import SHARE_PREFIX, valid_filter
@@ -66,6 +67,7 @@ NEW, CONNECTING, OPEN, CLOSED = range(4)
 
 _PINGRESP = encode(PingRespPacket(), ProtocolVersion.V311)
 _NOTHING: deque[int] = deque(maxlen=0)
+_NO_IDS: frozenset[int] = frozenset()
 _EVENT_BYTES = 96
 _V5 = ProtocolVersion.V5
 _GRANTED = (ReasonCode.GRANTED_QOS_0, ReasonCode.GRANTED_QOS_1, ReasonCode.GRANTED_QOS_2)
@@ -77,6 +79,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         "aliases",
+        "awaiting_log",
         "blocked",
         "blocked_since",
         "bytes_in",
@@ -153,8 +156,10 @@ class Connection(asyncio.Protocol):
         self.max_out = 0
         self.resend: deque[int] = _NOTHING
         """Packet identifiers to be sent again before anything else."""
-        self.first_sending: set[int] = set()
+        self.first_sending: set[int] | frozenset[int] = _NO_IDS
         """Those among them that go out for the first time."""
+        self.awaiting_log: set[int] | frozenset[int] = _NO_IDS
+        """Those among them that may go only when their identifiers are in the log (QoS 2)."""
         self.eof = False
         """The client has closed its side of the socket."""
         self.ended = False
@@ -168,6 +173,31 @@ class Connection(asyncio.Protocol):
         if self.resend is _NOTHING:
             self.resend = deque()
         return self.resend
+
+    def send_later(self, packet_id: int) -> None:
+        """A message that has its identifier goes out, for the first time, behind what is in ``resend``."""
+        if self.first_sending is _NO_IDS:
+            self.first_sending = set()
+        cast(set[int], self.first_sending).add(packet_id)
+        self.to_resend().append(packet_id)
+
+    def await_log(self, packet_id: int) -> None:
+        """The same, but not before its identifier is in the log."""
+        if self.awaiting_log is _NO_IDS:
+            self.awaiting_log = set()
+        cast(set[int], self.awaiting_log).add(packet_id)
+        self.send_later(packet_id)
+
+    def logged(self, packet_ids: Iterable[int]) -> None:
+        """Identifiers are in the log."""
+        if self.awaiting_log is not _NO_IDS:
+            cast(set[int], self.awaiting_log).difference_update(packet_ids)
+
+    def sent_again(self) -> None:
+        """The first of ``resend`` went out."""
+        packet_id = self.resend.popleft()
+        if packet_id in self.first_sending:
+            cast(set[int], self.first_sending).discard(packet_id)
 
     # The socket
 

@@ -234,6 +234,9 @@ class Delivery:
             packet_id = outbox.begin(item)
             if item & 3 == 2 and session.persistent:
                 sending.append(_inflight(outbox, packet_id, item))
+                connection.await_log(packet_id)
+            elif sending:  # it stays behind the QoS 2 messages before it [MQTT-4.6.0-6]
+                connection.send_later(packet_id)
             else:
                 self._send(session, connection, outbox, packet_id, item, message, waited, bool(item & MAYBE_SENT))
         if sending:
@@ -244,12 +247,10 @@ class Delivery:
 
     def sending_logged(self, session: Session, messages: list[Inflight]) -> None:
         """QoS 2 identifiers are in the log: now the messages may go."""
-        connection, outbox = session.connection, session.outbox
-        if connection is None or outbox is None:
-            return
-        connection.to_resend().extend(one.packet_id for one in messages if one.packet_id in outbox.inflight)
-        connection.first_sending.update(one.packet_id for one in messages)
-        self._to_pump.add(session)
+        connection = session.connection
+        if connection is not None:
+            connection.logged(one.packet_id for one in messages)
+            self._to_pump.add(session)
 
     def _send_again(self, session: Session, connection: Connection, outbox: Outbox) -> bool:
         resend = connection.to_resend()
@@ -257,6 +258,8 @@ class Delivery:
             if connection.blocked or len(outbox.inflight) - len(resend) >= connection.window:
                 return False
             packet_id = resend[0]
+            if packet_id in connection.awaiting_log:
+                return False
             item = outbox.inflight.get(packet_id)
             if item is not None and outbox.states.get(packet_id) == AWAIT_PUBCOMP:
                 self.write(connection, pubrel(packet_id))
@@ -268,8 +271,7 @@ class Delivery:
                 waited = self._waited(message, time)
                 first = packet_id in connection.first_sending
                 self._send(session, connection, outbox, packet_id, item, message, waited or 0, not first)
-            connection.first_sending.discard(packet_id)
-            resend.popleft()
+            connection.sent_again()
         return True
 
     def _send(
