@@ -86,6 +86,7 @@ format-check: $(DEV)
 lint: $(DEV)
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/yamllint --strict compose.yaml
+	@$(BIN)/hadolint Dockerfile
 
 types: $(DEV)
 	@$(BIN)/mypy
@@ -109,7 +110,8 @@ UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate
 
 lock: $(DEV)
 	@$(UV) --upgrade --output-file requirements/build.txt requirements/build.in
-	@$(UV) --upgrade --extra local --output-file requirements/runtime.txt pyproject.toml
+	@$(UV) --upgrade --output-file requirements/services.txt pyproject.toml
+	@$(UV) --upgrade --extra local --constraints requirements/services.txt --output-file requirements/runtime.txt pyproject.toml
 	@$(UV) --upgrade --extra local --extra dev --constraints requirements/runtime.txt --output-file requirements/dev.txt pyproject.toml
 	@$(BIN)/python -m stack.local.jars lock
 

@@ -245,6 +245,21 @@ def status(app: App, as_json: bool) -> None:
     sys.exit(0 if found.well else 1)
 
 
+@cli.command()
+@click.argument("service", type=click.Choice(["ingest", "projector", "api"]))
+@click.option("--live", is_flag=True, help="Ask whether it lives instead of whether it is ready.")
+@click.pass_obj
+def health(app: App, service: str, live: bool) -> None:
+    """Ask one service of this configuration how it is; the exit code is 0 when it is well."""
+    import asyncio
+
+    from stack.services import ask, endpoint
+
+    found = asyncio.run(ask(endpoint(service, app.config), "/health/live" if live else "/health/ready"))
+    app.out.print(f"{service} is {'well' if found.ok else 'not well'} {found.detail}".rstrip(), markup=False)
+    sys.exit(0 if found.ok else 1)
+
+
 @cli.group()
 def config() -> None:
     """Show and check the configuration."""
