@@ -292,6 +292,7 @@ def read_property_values(reader: Reader, kind: type[Properties]) -> dict[str, An
     """The properties up to the reader's end, by field name. Raises as read_properties."""
     allowed = _BLOCKS[kind].by_identifier
     values: dict[str, Any] = {}
+    repeated: dict[str, list[Any]] = {}
     while reader.position < reader.end:
         identifier = reader.variable_integer("property identifier")
         prop = allowed.get(identifier)
@@ -301,11 +302,12 @@ def read_property_values(reader: Reader, kind: type[Properties]) -> dict[str, An
             raise violation(f"property {prop.name} stands twice (MQTT 5.0, 2.2.2.2)")
         value = prop.read(reader, prop.name)
         if prop.repeats:
-            values[prop.name] = (*values.get(prop.name, ()), value)
+            repeated.setdefault(prop.name, []).append(value)
         else:
             values[prop.name] = value
     if "authentication_data" in values and "authentication_method" not in values:
         raise violation("authentication data without a method (MQTT 5.0, 3.1.2.11.10)")
+    values.update((name, tuple(items)) for name, items in repeated.items())
     return values
 
 

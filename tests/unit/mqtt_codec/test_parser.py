@@ -4,6 +4,7 @@ import pytest
 
 from ingest.mqtt.codec import (
     ConnectPacket,
+    ConnectProperties,
     Packet,
     Parser,
     PingReqPacket,
@@ -13,7 +14,10 @@ from ingest.mqtt.codec import (
     PublishPacket,
     PubrelPacket,
     ReasonCode,
+    SubscribePacket,
+    Subscription,
     encode,
+    valid_topic_filter,
 )
 from ingest.mqtt.codec import parser as parser_module
 
@@ -175,3 +179,17 @@ def test_the_largest_length_is_framed() -> None:
     parser = Parser(version=V311, max_packet_size=parser_module.LARGEST_PACKET)
     assert parser.feed(b"\x30\xff\xff\xff\x7f") == []
     assert parser.error is None
+
+
+@pytest.mark.timeout(20)
+def test_many_small_fields_cost_no_more_than_their_bytes() -> None:
+    pairs = tuple((str(number), "") for number in range(60_000))
+    connect = ConnectPacket(V5, "c", properties=ConnectProperties(user_properties=pairs))
+    assert Parser().feed(bytes_of(connect)) == [connect]
+    subscribe = SubscribePacket(1, tuple(Subscription(str(number)) for number in range(60_000)))
+    assert Parser(version=V5).feed(bytes_of(subscribe)) == [subscribe]
+    raw = b"\x26\x00\x00\x00\x00" * 100_000
+    publish = PublishPacket("a", properties=raw)
+    assert Parser(version=V5).feed(bytes_of(publish)) == [publish]
+    assert not valid_topic_filter("a/" * 32_000 + "#x")
+    assert valid_topic_filter("+/" * 32_000 + "#")
