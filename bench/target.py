@@ -62,7 +62,7 @@ def mqledger(services: Sequence[str] = ("ingest",)) -> Iterator[Target]:
         for name in ("ingest", "projector", "api"):
             if name in services:
                 process = stack.enter_context(_service(name, folder, environment, health_of(name, ports)))
-                groups[BROKER if name == "ingest" else name] = [process.pid]
+                groups[BROKER if name == "ingest" else name] = whole(process.pid)
         yield Target(
             "mqledger",
             Address(LOOPBACK, ports["mqtt"]),
@@ -106,6 +106,11 @@ def _variables(log: Path) -> dict[str, str]:
         if line.startswith("{") and line.endswith("\n"):
             return {str(name): str(value) for name, value in json.loads(line).items()}
     return {}
+
+
+def whole(pid: int) -> list[int]:
+    """A service's process and the workers that it has."""
+    return [pid, *(child.pid for child in psutil.Process(pid).children(recursive=True))]
 
 
 def java_of(pid: int) -> list[int]:

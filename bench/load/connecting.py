@@ -73,13 +73,17 @@ class Load:
         waiting = iter(client_ids)
         meter = Meter(self.plan.groups)
         start = meter.read()
-        with self.poll:
+        try:
             while self._fill(waiting, start.at + self.plan.seconds):
                 events = self.poll.poll(ANSWER_SECONDS)
                 if not events:
                     raise TooLateError(f"{len(self.attempts)} clients got no answer within {ANSWER_SECONDS:.0f} s")
                 for fd, event in events:
                     self._serve(fd, event)
+        finally:
+            self.poll.close()
+            for attempt in self.attempts.values():
+                attempt.link.close()
         return Outcome(len(self.waits), meter.since(start), quantiles.of(self.waits))
 
     def _fill(self, waiting: Iterator[str], end: float) -> bool:
