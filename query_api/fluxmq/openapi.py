@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, get_args
 
 import msgspec
+from msgspec import UnsetType
 
 from query_api.fluxmq import stats, views
 
@@ -25,9 +27,20 @@ _REFERENCE = "#/components/schemas/{name}"
 
 
 def schemas() -> Document:
-    """The components: every shape by name. UNSET fields are the optional ones."""
+    """The components: every shape by name. Fields that may be UNSET are not required."""
     _, components = msgspec.json.schema_components(_SHAPES, ref_template=_REFERENCE)
+    for shape in _subclasses(views.View):
+        if shape.__name__ in components:
+            components[shape.__name__]["required"] = [
+                field.encode_name for field in msgspec.structs.fields(shape) if UnsetType not in get_args(field.type)
+            ]
     return components
+
+
+def _subclasses(base: type[views.View]) -> Iterator[type[views.View]]:
+    for shape in base.__subclasses__():
+        yield shape
+        yield from _subclasses(shape)
 
 
 def paths() -> Document:
