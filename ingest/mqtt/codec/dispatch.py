@@ -121,6 +121,16 @@ TABLES = {(role, version): _tables(role, version) for role in ("server", "client
 BEFORE_CONNECT = Tables((None,) * 256, (None,) * 256, {})
 
 
+# Statements about the flags of single packet types; [MQTT-2.1.3-1] holds for all.
+_FLAG_RULES = {
+    6: "[MQTT-3.6.1-1]",
+    8: "[MQTT-3.8.1-1]",
+    10: "[MQTT-3.10.1-1]",
+    14: "[MQTT-3.14.1-1]",
+    15: "[MQTT-3.15.1-1]",
+}
+
+
 def unexpected_packet(first: int, role: Role, version: ProtocolVersion) -> ProtocolError:
     """Why a packet with this first byte may not come."""
     packet_type = first >> 4
@@ -134,5 +144,5 @@ def unexpected_packet(first: int, role: Role, version: ProtocolVersion) -> Proto
         return violation("a second CONNECT [MQTT-3.1.0-2]")
     decoders = TABLES[role, version].decoders
     if any(known >> 4 == packet_type for known in decoders):
-        return malformed(f"fixed header flags of {name} are wrong [MQTT-2.1.3-1]")
+        return malformed(f"fixed header flags of {name} are wrong {_FLAG_RULES.get(packet_type, '[MQTT-2.1.3-1]')}")
     return violation(f"{name} is not sent to a {role} (MQTT 5.0, 2.1.2)")

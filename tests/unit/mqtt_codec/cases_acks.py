@@ -13,11 +13,11 @@ from .case import PAIR_BYTES, PAIRS, V31, V311, Case, R, body
 
 ACKS = [
     case
-    for kind, first, other in [
-        (PubackPacket, 0x40, R.QUOTA_EXCEEDED),
-        (PubrecPacket, 0x50, R.QUOTA_EXCEEDED),
-        (PubrelPacket, 0x62, R.PACKET_IDENTIFIER_NOT_FOUND),
-        (PubcompPacket, 0x70, R.PACKET_IDENTIFIER_NOT_FOUND),
+    for kind, first, other, rule, flags in [
+        (PubackPacket, 0x40, R.QUOTA_EXCEEDED, "MQTT-3.4.2-1", "MQTT-2.1.3-1"),
+        (PubrecPacket, 0x50, R.QUOTA_EXCEEDED, "MQTT-3.5.2-1", "MQTT-2.1.3-1"),
+        (PubrelPacket, 0x62, R.PACKET_IDENTIFIER_NOT_FOUND, "MQTT-3.6.2-1", "MQTT-3.6.1-1"),
+        (PubcompPacket, 0x70, R.PACKET_IDENTIFIER_NOT_FOUND, "MQTT-3.7.2-1", "MQTT-2.1.3-1"),
     ]
     for name in [kind.__name__]
     for case in [
@@ -44,8 +44,8 @@ ACKS = [
         Case(f"{name} empty", bytes((first, 0)), None, R.MALFORMED_PACKET, "cut short"),
         Case(f"{name} cut short", bytes((first, 1, 0)), None, R.MALFORMED_PACKET, "cut short"),
         Case(f"{name} too long", bytes((first, 3, 0, 7, 0)), None, R.MALFORMED_PACKET, "follow", version=V311),
-        Case(f"{name} flags", bytes((first ^ 1, 2, 0, 7)), None, R.MALFORMED_PACKET, "MQTT-2.1.3-1"),
-        Case(f"{name} reason of another", bytes((first, 3, 0, 7, 0x8E)), None, R.PROTOCOL_ERROR, "0x8e"),
+        Case(f"{name} flags", bytes((first ^ 1, 2, 0, 7)), None, R.MALFORMED_PACKET, flags),
+        Case(f"{name} reason of another", bytes((first, 3, 0, 7, 0x8E)), None, R.PROTOCOL_ERROR, rule),
         Case(f"{name} properties cut", bytes((first, 5, 0, 7, 0, 3, 0x1F)), None, R.MALFORMED_PACKET, "exceeds"),
         Case(f"{name} surplus", bytes((first, 5, 0, 7, 0, 0, 0)), None, R.MALFORMED_PACKET, "follow"),
         Case(
@@ -58,6 +58,6 @@ ACKS = [
     ]
 ] + [
     Case("pubrel 3.1 again", b"\x6a\x02\x00\x07", PubrelPacket(7), version=V31, canonical=False),
-    Case("pubrel 3.1.1 dup", b"\x6a\x02\x00\x07", None, R.MALFORMED_PACKET, "PUBREL", version=V311),
-    Case("pubrel without flags", b"\x60\x02\x00\x07", None, R.MALFORMED_PACKET, "PUBREL"),
+    Case("pubrel 3.1.1 dup", b"\x6a\x02\x00\x07", None, R.MALFORMED_PACKET, "MQTT-3.6.1-1", version=V311),
+    Case("pubrel without flags", b"\x60\x02\x00\x07", None, R.MALFORMED_PACKET, "MQTT-3.6.1-1"),
 ]

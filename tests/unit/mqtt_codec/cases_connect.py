@@ -24,6 +24,7 @@ CONNECTS = [
         ConnectPacket(V311, "", False, 60),
         version=None,
     ),
+    # [MQTT-3.1.2-9], [MQTT-3.1.2-17], [MQTT-3.1.2-19], [MQTT-3.1.3-1]
     Case(
         "connect 3.1.1 everything",
         connect(4, 0xF6, "c", "w/t", "bye", "user", "pass"),
@@ -86,6 +87,7 @@ CONNECTS = [
         ConnectPacket(V5, "c", True, 60, None, b"p"),
         version=None,
     ),
+    # [MQTT-1.5.7-1]
     Case(
         "connect 5 every property",
         connect(
@@ -172,6 +174,7 @@ BAD_CONNECTS = [
             R.UNSUPPORTED_PROTOCOL_VERSION,
             "MQIsdp",
         ),
+        # [MQTT-3.1.2-1]
         (
             "connect other name",
             connect(4, 2, "c", name="mqtt"),
@@ -189,7 +192,9 @@ BAD_CONNECTS = [
         ("connect will payload missing", connect(4, 0x06, "c", "w"), R.MALFORMED_PACKET, "will payload"),
         ("connect will topic empty", connect(4, 0x06, "c", "", "x"), R.TOPIC_NAME_INVALID, "will topic"),
         ("connect will topic wildcard", connect(4, 0x06, "c", "w/#", "x"), R.TOPIC_NAME_INVALID, ""),
+        # [MQTT-3.1.2-16], [MQTT-3.1.2-18]
         ("connect surplus field", connect(4, 2, "c", "more"), R.MALFORMED_PACKET, "6 bytes follow"),
+        # [MQTT-3.1.3-3]
         ("connect no client id", connect(4, 2), R.MALFORMED_PACKET, "client identifier"),
         (
             "connect client id with NUL",
@@ -197,12 +202,14 @@ BAD_CONNECTS = [
             R.MALFORMED_PACKET,
             "MQTT-1.5.4-2",
         ),
+        # [MQTT-3.1.3-4]
         (
             "connect client id with a surrogate",
             connect(4, 2, field(b"\xed\xa0\x80")),
             R.MALFORMED_PACKET,
             "MQTT-1.5.4-1",
         ),
+        # [MQTT-3.1.3-12]
         (
             "connect user name not UTF-8",
             connect(4, 0x82, "c", field(b"\xff")),

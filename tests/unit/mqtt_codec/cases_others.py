@@ -53,7 +53,7 @@ SUBSCRIBES = [
         body(0x82, b"\x00\x01\x05\x0b\xff\xff\xff\x7f", "a", b"\x00"),
         SubscribePacket(1, (Subscription("a"),), SubscribeProperties(subscription_identifier=268_435_455)),
     ),
-    Case("subscribe flags", body(0x80, b"\x00\x01\x00", "a", b"\x00"), None, R.MALFORMED_PACKET, "SUBSCRIBE"),
+    Case("subscribe flags", body(0x80, b"\x00\x01\x00", "a", b"\x00"), None, R.MALFORMED_PACKET, "MQTT-3.8.1-1"),
     Case("subscribe id 0", body(0x82, b"\x00\x00\x00", "a", b"\x00"), None, R.MALFORMED_PACKET, "MQTT-2.2.1-3"),
     Case("subscribe nothing", body(0x82, b"\x00\x01\x00"), None, R.PROTOCOL_ERROR, "MQTT-3.8.3-2"),
     Case("subscribe nothing 3.1.1", body(0x82, b"\x00\x01"), None, R.PROTOCOL_ERROR, "MQTT-3.8.3-2", version=V311),
@@ -83,6 +83,7 @@ SUBSCRIBES = [
         "MQTT-3.8.3-4",
     ),
     Case("subscribe empty filter", body(0x82, b"\x00\x01\x00", "", b"\x00"), None, R.MALFORMED_PACKET, "MQTT-4.7.3-1"),
+    # [MQTT-3.8.3-1]
     Case("subscribe filter NUL", body(0x82, b"\x00\x01\x00", "a\0", b"\x00"), None, R.MALFORMED_PACKET, "MQTT-1.5.4-2"),
     Case("subscribe identifier 0", body(0x82, b"\x00\x01\x02\x0b\x00", "a", b"\x00"), None, R.PROTOCOL_ERROR, "is 0"),
     Case(
@@ -115,6 +116,7 @@ SUBSCRIBES = [
         version=V311,
     ),
     Case("suback 3.1", b"\x90\x03\x00\x01\x02", SubackPacket(1, (R.GRANTED_QOS_2,)), role="client", version=V31),
+    # [MQTT-3.9.3-1]
     Case(
         "suback 5", b"\x90\x05\x00\x01\x00\x00\x8f", SubackPacket(1, (R.SUCCESS, R.TOPIC_FILTER_INVALID)), role="client"
     ),
@@ -134,9 +136,11 @@ SUBSCRIBES = [
         UnsubscribePacket(1, ("a",), UnsubscribeProperties(user_properties=PAIRS)),
     ),
     Case("unsubscribe nothing", body(0xA2, b"\x00\x01\x00"), None, R.PROTOCOL_ERROR, "MQTT-3.10.3-2"),
+    # [MQTT-3.10.3-1]
     Case("unsubscribe empty filter", body(0xA2, b"\x00\x01\x00", ""), None, R.MALFORMED_PACKET, "MQTT-4.7.3-1"),
-    Case("unsubscribe flags", body(0xA0, b"\x00\x01\x00", "a"), None, R.MALFORMED_PACKET, "UNSUBSCRIBE"),
+    Case("unsubscribe flags", body(0xA0, b"\x00\x01\x00", "a"), None, R.MALFORMED_PACKET, "MQTT-3.10.1-1"),
     Case("unsuback 3.1.1", b"\xb0\x02\x00\x01", UnsubackPacket(1), role="client", version=V311),
+    # [MQTT-3.11.3-1]
     Case(
         "unsuback 5",
         b"\xb0\x05\x00\x01\x00\x00\x11",
@@ -183,7 +187,7 @@ OTHERS = [
     ),
     Case("disconnect 5 taken over, by a client", b"\xe0\x01\x8e", None, R.PROTOCOL_ERROR, "MQTT-3.14.2-1"),
     Case("disconnect 5 with will, by a server", b"\xe0\x01\x04", None, R.PROTOCOL_ERROR, "MQTT-3.14.2-1", "client"),
-    Case("disconnect flags", b"\xe1\x00", None, R.MALFORMED_PACKET, "MQTT-2.1.3-1"),
+    Case("disconnect flags", b"\xe1\x00", None, R.MALFORMED_PACKET, "MQTT-3.14.1-1"),
     Case("disconnect surplus", b"\xe0\x03\x00\x00\x00", None, R.MALFORMED_PACKET, "follow"),
     Case(
         "auth",
@@ -218,7 +222,7 @@ OTHERS = [
     ),
     Case("auth without method", b"\xf0\x02\x18\x00", None, R.PROTOCOL_ERROR, "authentication method"),
     Case("auth 3.1.1", b"\xf0\x00", None, R.MALFORMED_PACKET, "reserved", version=V311),
-    Case("auth flags", b"\xf1\x00", None, R.MALFORMED_PACKET, "MQTT-2.1.3-1"),
+    Case("auth flags", b"\xf1\x00", None, R.MALFORMED_PACKET, "MQTT-3.15.1-1"),
     Case("type 0", b"\x00\x00", None, R.MALFORMED_PACKET, "reserved"),
     Case("a second connect", connect(5, 2, b"\x00", "c"), None, R.PROTOCOL_ERROR, "MQTT-3.1.0-2"),
     Case("connect to a client", connect(5, 2, b"\x00", "c"), None, R.PROTOCOL_ERROR, "not sent to a client", "client"),

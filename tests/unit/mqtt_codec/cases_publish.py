@@ -7,6 +7,7 @@ from ingest.mqtt.codec import (
 from .case import PUBLISH_BYTES, V5, V31, V311, Case, R, block, body
 
 PUBLISHES = [
+    # [MQTT-2.2.1-2]
     Case("publish qos 0", b"\x30\x05\x00\x01ahi", PublishPacket("a", b"hi"), version=V311),
     Case("publish qos 0 empty payload", b"\x30\x03\x00\x01a", PublishPacket("a"), version=V311),
     Case("publish qos 0 retain", b"\x31\x05\x00\x01ahi", PublishPacket("a", b"hi", 0, True), version=V31),
@@ -17,6 +18,7 @@ PUBLISHES = [
         PublishPacket("a", b"hi", 2, True, True, 65535),
         version=V311,
     ),
+    # [MQTT-2.2.2-1]
     Case("publish 5 qos 0", b"\x30\x06\x00\x01a\x00hi", PublishPacket("a", b"hi")),
     Case("publish 5 qos 1", b"\x32\x08\x00\x01a\x00\x07\x00hi", PublishPacket("a", b"hi", 1, packet_id=7)),
     Case(
@@ -55,6 +57,7 @@ PUBLISHES = [
         role="client",
     ),
     Case("publish topic of 300 bytes", body(0x30, "t" * 300, b"hi"), PublishPacket("t" * 300, b"hi"), version=V311),
+    # [MQTT-1.5.4-3]
     Case("publish topic with U+FEFF", body(0x30, "\ufeffa", b"hi"), PublishPacket("\ufeffa", b"hi"), version=V311),
     Case("publish topic beyond the BMP", body(0x30, "\U0001f4a1/é"), PublishPacket("\U0001f4a1/é"), version=V311),
     Case(

@@ -40,6 +40,7 @@ def test_round_trip(properties: PublishProperties) -> None:
 @SETTINGS
 @given(server_publish_properties, uint32)
 def test_with_message_expiry_replaces_what_is_there(properties: PublishProperties, seconds: int) -> None:
+    # [MQTT-3.3.2-6]
     raw = encode_publish_properties(properties)
     changed = with_message_expiry(raw, seconds)
     if properties.message_expiry_interval is None:
@@ -52,6 +53,7 @@ def test_with_message_expiry_replaces_what_is_there(properties: PublishPropertie
 @SETTINGS
 @given(server_publish_properties, st.lists(subscription_ids, max_size=4))
 def test_with_subscription_identifiers(properties: PublishProperties, ids: list[int]) -> None:
+    # [MQTT-3.3.4-3]
     raw = encode_publish_properties(properties)
     changed = decode_publish_properties(with_subscription_identifiers(raw, ids))
     assert changed.subscription_identifiers == (*properties.subscription_identifiers, *ids)

@@ -58,6 +58,7 @@ def test_good_filters(topic_filter: str) -> None:
 
 @pytest.mark.parametrize("topic_filter", [*BAD_FILTERS, "", "a\0", "\ud800"])
 def test_bad_filters(topic_filter: str) -> None:
+    # [MQTT-4.8.2-1], [MQTT-4.8.2-2]
     assert valid_topic_filter(topic_filter) is False
 
 
@@ -75,6 +76,7 @@ def test_filters_by_levels(topic_filter: str) -> None:
 
 
 def test_length_in_bytes() -> None:
+    # [MQTT-4.7.3-3]
     assert valid_topic_filter("é" * 32_767)
     assert not valid_topic_filter("é" * 32_768)
     assert valid_topic_name("x" * 65_535)
