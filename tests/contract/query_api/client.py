@@ -42,6 +42,8 @@ class Api:
     def __init__(self, port: int, timeout: float = 30.0) -> None:
         self.port = port
         self.timeout = timeout
+        self.checked = True
+        """Off for answers so long that holding them against the document takes minutes."""
 
     def get(self, target: str, **headers: str) -> Answer:
         """GET a target as it stands."""
@@ -56,7 +58,7 @@ class Api:
             answer = Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         finally:
             connection.close()
-        if method == "GET":
+        if method == "GET" and self.checked:
             self.check(target, answer)
         return answer
 

@@ -1,0 +1,125 @@
+"""Statistics, cluster, overview, health, metrics: numbers from the tables, nothing made up."""
+
+from __future__ import annotations
+
+import json
+import time
+
+from tests.contract.query_api.client import Api
+from tests.contract.query_api.tables import Tables
+
+
+def fill(tables: Tables) -> int:
+    """Two partitions of numbers, one node that runs and one that is silent; gives the time used as now."""
+    now = int(time.time() * 1000)
+    tables.insert(
+        "totals",
+        [
+            {"partition": partition, "tenant": tenant, "name": name, "value": value}
+            for partition, tenant, name, value in (
+                (0, "default", "sessions", 3),
+                (1, "default", "sessions", 4),
+                (0, "default", "sessions.connected", 2),
+                (1, "default", "subscriptions", 9),
+                (1, "other", "sessions", 100),
+            )
+        ],
+    )
+    tables.insert(
+        "metrics",
+        [
+            {"partition": partition, "tenant": "default", "node": "node-1", "name": name, "value": value}
+            for partition, name, value in (
+                (0, "connected", 10),
+                (1, "connected", 5),
+                (0, "disconnected", 13),
+                (0, "messages.published.qos0", 100),
+                (1, "messages.published.qos1", 20),
+                (1, "messages.published.qos2", 3),
+            )
+        ],
+    )
+    counters = {"packets.connect.received": 15, "packets.publish.received": 130, "packets.publish.sent": 70}
+    tables.insert(
+        "nodes",
+        [
+            {
+                "node": node,
+                "incarnation": 1,
+                "status": "running",
+                "started_at": now - 60_000,
+                "heartbeat_at": now - age,
+                "interval": 1.0,
+                "host": "host-1",
+                "counters": json.dumps({**counters, "bytes.received": 1000}),
+                "gauges": json.dumps({"retained": 7}),
+            }
+            for node, age in (("node-1", 500), ("node-2", 60_000))
+        ],
+    )
+    return now
+
+
+def test_statistics(api: Api, tables: Tables) -> None:
+    fill(tables)
+    shown = api.get("/api/v1/stats").json()
+    assert list(shown) == ["uptime_seconds", "connections", "messages", "bytes", "errors", "by_protocol"]
+    assert 59 < shown["uptime_seconds"] < 120
+    assert shown["connections"] == {"current": 2, "total": 15, "disconnections": 13}
+    assert shown["messages"] == {"received": 290, "sent": 140}
+    assert shown["bytes"] == {"received": 2000}
+    mqtt = shown["by_protocol"]["mqtt"]
+    assert mqtt["messages"] == {"received": 290, "sent": 140, "publish_received": 123, "publish_sent": 140}
+    assert mqtt["subscriptions"] == {"active": 9, "retained_messages": 7}
+
+
+def test_what_nobody_reports_is_left_out(api: Api) -> None:
+    shown = api.get("/api/v1/stats").json()
+    assert shown["messages"] == shown["bytes"] == shown["errors"] == {}
+    assert shown["connections"] == {"current": 0, "total": 0, "disconnections": 0}
+
+
+def test_cluster(api: Api, tables: Tables) -> None:
+    assert api.get("/api/v1/cluster").json() == {
+        "node_id": "single-node",
+        "cluster_mode": False,
+        "is_leader": True,
+        "nodes": [],
+    }
+    fill(tables)
+    shown = api.get("/api/v1/cluster").json()
+    assert (shown["node_id"], shown["cluster_mode"], shown["is_leader"]) == ("node-1", True, False)
+    first, second = shown["nodes"]
+    assert (first["id"], first["healthy"], first["address"]) == ("node-1", True, "host-1")
+    assert (second["id"], second["healthy"], second["uptime_seconds"]) == ("node-2", False, 0.0)
+
+
+def test_overview(api: Api, tables: Tables) -> None:
+    fill(tables)
+    shown = api.get("/api/v1/overview").json()
+    assert list(shown) == [
+        "node_id",
+        "cluster_mode",
+        "is_leader",
+        "uptime_seconds",
+        "sessions",
+        "stats",
+        "cluster",
+    ]
+    assert shown["sessions"] == {"connected": 2, "total": 7}
+    assert [node["id"] for node in shown["cluster"]["nodes"]] == ["node-1", "node-2"]
+
+
+def test_health(api: Api) -> None:
+    assert api.get("/health").body == b'{"status":"ok"}'
+    for path in ("/health/live", "/health/ready"):
+        answer = api.get(path)
+        assert (answer.status, answer.json()) == (200, {"status": "ok", "detail": ""})
+
+
+def test_metrics(api: Api) -> None:
+    api.sessions(limit="x")
+    text = api.get("/metrics").body.decode()
+    assert 'mqledger_api_answers_total{route="/api/v1/sessions",status="400"}' in text
+    assert "mqledger_api_postgres_up 1.0" in text
+    assert "mqledger_api_lag_frames 0.0" in text
