@@ -19,7 +19,9 @@ from stack.supervise import Unit
 PROBE_SECONDS = 2.0
 STOP_MARGIN = 5.0
 SERVICES = ("ingest", "projector", "api")
-"""In the order of their start."""
+"""In the order of a message's way."""
+RANKS = {"ingest": 2, "projector": 3, "api": 4}
+"""Stopped in reverse; Postgres is 0 and Kafka 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def service_unit(name: str, config: Config, environment: Mapping[str, str], log:
     return Unit(
         name=name,
         command=(sys.executable, "-m", "stack.cli", name),
+        rank=RANKS[name],
         environment=environment,
         probe=lambda: ask(at, "/health/ready"),
         log=log,

@@ -1,4 +1,4 @@
-"""Runs processes of ours: started in order, restarted when they die, stopped in reverse order.
+"""Runs processes of ours: waited for until ready, restarted when they die, stopped in order.
 
 Invariants: one event loop owns everything here, and it runs in the main thread, because the kernel sends
 the death signal when the *thread* that started a child ends. Every child leads its own process group, so
@@ -48,6 +48,8 @@ class Unit:
     probe: Callable[[], Awaitable[Health]]
     """Asks whether the process serves; may raise OSError, which counts as no."""
     log: Path
+    rank: int = 0
+    """Place in the order of stopping: the highest goes first, since it needs those below."""
     environment: Mapping[str, str] = field(default_factory=dict)
     stop_signal: int = signal.SIGTERM
     """What asks it to stop in an orderly way; also sent by the kernel when the supervisor dies."""
@@ -96,7 +98,7 @@ class Running:
 
 
 class Supervisor:
-    """Starts units one after the other and keeps them alive until told to stop."""
+    """Starts units and keeps them alive until told to stop."""
 
     def __init__(self, data: Path, report: Report, lock: int | None = None) -> None:
         """``data`` gets process id files; ``lock`` is the descriptor of its lock, handed to the warden."""
@@ -110,7 +112,7 @@ class Supervisor:
 
     @property
     def running(self) -> Mapping[str, Running]:
-        """Everything that was started, by name, in the order of its start."""
+        """Everything that was started, by name."""
         return self._running
 
     async def start(self, unit: Unit) -> None:
@@ -130,10 +132,11 @@ class Supervisor:
             await asyncio.sleep(HEALTH_INTERVAL)
 
     async def stop(self) -> None:
-        """Stop everything in reverse order; each within its grace, then by force."""
+        """Stop everything, highest rank first; each within its grace, then by force."""
         self._stopping = True
-        for name in reversed(list(self._running)):
-            await self._stop(self._running.pop(name))
+        for running in sorted(self._running.values(), key=lambda running: -running.unit.rank):
+            await self._stop(running)
+        self._running.clear()
         await self._dismiss_warden()
 
     def hurry(self) -> None:
@@ -158,7 +161,7 @@ class Supervisor:
                 env={**os.environ, **unit.environment},
                 start_new_session=True,
             )
-        self._tell(warden, f"add {unit.name} {process.pid} {int(unit.stop_signal)} {unit.grace}")
+        self._tell(warden, f"add {process.pid} {unit.rank} {int(unit.stop_signal)} {unit.grace}")
         (self._run / f"{unit.name}.pid").write_text(f"{process.pid}\n", encoding="ascii")
         return process
 

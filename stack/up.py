@@ -1,8 +1,8 @@
 """``mqledger up``: the whole product on this machine, in order, until Ctrl-C.
 
-Order: lock the data folder, check ports, fetch and lay out, start Kafka and Postgres, create topics, run
-migrations, start ingest, projector and API, then follow them. Everything stops in reverse order, whatever
-went wrong on the way.
+Order: lock the data folder, check ports, fetch and lay out; then Kafka and its topics beside Postgres and
+its tables, each service as soon as what it needs is there; then follow them. Everything stops in order (API,
+projector, ingest, Kafka, Postgres), whatever went wrong on the way.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from stack.config import LOCAL_FILE, PREFIX, Config, load
 from stack.console import Downloads
 from stack.errors import StackError
 from stack.local.ports import LOOPBACK, free_port, require_free
-from stack.local.services import Local, LocalPlan, lock_data, prepare, start
-from stack.services import SERVICES, service_unit
+from stack.local.services import Local, LocalPlan, lock_data, prepare
+from stack.services import service_unit
 from stack.supervise import Supervisor
 from stack.topics import ensure_topics
 
@@ -128,15 +128,27 @@ class Up:
     async def _start(self) -> None:
         self._fix_ports()
         local = await asyncio.to_thread(prepare, self._plan(), Downloads(self._console))
-        await start(local, self._supervisor)
         self._use(local)
+        async with asyncio.TaskGroup() as group:
+            log = group.create_task(self._start_log(local))
+            tables = group.create_task(self._start_tables(local))
+            group.create_task(self._start_service("ingest", log))
+            group.create_task(self._start_service("projector", log, tables))
+            group.create_task(self._start_service("api", tables))
+
+    async def _start_log(self, local: Local) -> None:
+        await self._supervisor.start(local.kafka.unit())
         await self._topics()
+
+    async def _start_tables(self, local: Local) -> None:
+        await self._supervisor.start(local.postgres.unit())
         await self._migrations()
-        environment = self._config.environment(stack__wait=self._config.stack.wait)
-        for name in SERVICES:
-            log = self._data / "log" / f"{name}.log"
-            unit = service_unit(name, self._config, environment, log, SERVICE_START_SECONDS)
-            await self._supervisor.start(unit)
+
+    async def _start_service(self, name: str, *needed: asyncio.Task[None]) -> None:
+        await asyncio.gather(*needed)
+        log = self._data / "log" / f"{name}.log"
+        environment = self._config.environment()
+        await self._supervisor.start(service_unit(name, self._config, environment, log, SERVICE_START_SECONDS))
 
     def _plan(self) -> LocalPlan:
         local = self._config.stack.local

