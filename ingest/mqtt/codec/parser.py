@@ -80,7 +80,7 @@ class Parser:
         if role == "client" and version is None:
             raise ValueError("a parser of role client needs the protocol version")
         self.role: Role = role
-        self.version = version
+        self.version = None if version is None else ProtocolVersion(version)
         self.max_packet_size = max_packet_size
         self.error: ProtocolError | None = None
         self._connect_max_size = max_packet_size if connect_max_size is None else connect_max_size
