@@ -1,11 +1,11 @@
 """What a session still has to get: messages not yet sent, messages sent and not finished, packet identifiers.
 
 An *entry* is one integer that names a message in the log and how it goes to this session:
-``position << 20 | partition << 4 | maybe_sent << 3 | retain << 2 | qos``; payloads stay in the log. Only QoS 1 and 2
-have entries. ``maybe_sent``: an earlier incarnation may have sent it, so that it goes out with DUP [MQTT-3.3.1-1].
+``position << 20 | partition << 4 | retain << 2 | qos``; payloads stay in the log. Only QoS 1 and 2 have entries.
 
 QoS 1 takes packet identifiers 1 to 32767, QoS 2 32768 to 65535: those of QoS 2 are in the log before they are
-used, and one that QoS 1 used shortly before a crash can never be taken for one of them.
+used, and one that QoS 1 used shortly before a crash can never be taken for one of them. QoS 1 takes them in turn, so
+that a fold of the log finds the ones that a lost node used.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ Entry = int
 AWAIT_PUBACK = 1
 AWAIT_PUBREC = 2
 AWAIT_PUBCOMP = 3
-
-MAYBE_SENT = 8
 
 _QOS2_BASE = 0x8000
 _POSITION_SHIFT = 20
@@ -165,7 +163,7 @@ class Outbox:
             for packet_id, item, state in self.unfinished()
         ]
         if not self.pending:
-            return Cursor([], inflight)
+            return Cursor([], inflight, self._next1)
         low = [offset << INDEX_BITS for offset in vector]
         for item in self.pending:
             partition = partition_of_entry(item)
@@ -173,15 +171,15 @@ class Outbox:
                 inflight.append(Inflight(0, partition, position_of_entry(item), item & 3, True))
             elif position_of_entry(item) < low[partition]:
                 low[partition] = position_of_entry(item)
-        return Cursor(low, inflight)
+        return Cursor(low, inflight, self._next1)
 
-    def mark_maybe_sent(self) -> None:
-        """The node that held the connection is gone: any entry may have been sent."""
-        if self.pending:
-            ids = self.subscription_ids
-            self.subscription_ids = {item | MAYBE_SENT: found for item, found in ids.items()}
-            self.subscription_ids.update({item: ids[item] for item in self.inflight.values() if item in ids})
-            self.pending = deque(item | MAYBE_SENT for item in self.pending)
+    def presume_sent(self, window: int) -> None:
+        """The node that held the connection is gone: what fitted the window may have been sent, in order and with the
+        identifiers that come next, and goes out again with DUP [MQTT-3.3.1-1]. QoS 2 was not sent unless it is in the
+        log."""
+        pending = self.pending
+        while pending and len(self.inflight) < window and pending[0] & 3 == 1:
+            self.begin(pending.popleft())
 
     # What follows is for folding the log of connections that another incarnation held.
 
@@ -191,7 +189,10 @@ class Outbox:
         named = {(one.partition, one.position): one for one in cursor.inflight}
         ids = self.subscription_ids
         waiting = [item for item in self.pending if position_of_entry(item) >= low[partition_of_entry(item)]]
+        sent = sum(1 for item in self.pending if item & 3 == 1) - sum(1 for item in waiting if item & 3 == 1)
+        last_id = cursor.last_id or (self._next1 + sent - 1) % (_QOS2_BASE - 1) + 1
         self.clear()
+        self._next1 = last_id
         for one in named.values():
             item = entry(one.partition, one.position, 1 if one.state == AWAIT_PUBACK else 2, one.retain)
             if one.packet_id:
@@ -205,10 +206,19 @@ class Outbox:
                 self.offer(item, ids.get(item, ()))
 
     def settle_sending(self, messages: Iterable[Inflight]) -> None:
-        """QoS 2 messages got identifiers: they count as sent."""
+        """QoS 2 messages got identifiers: they count as sent, and so does QoS 1 before them."""
         started = {(one.partition, one.position): one for one in messages}
-        kept = [i for i in self.pending if (partition_of_entry(i), position_of_entry(i)) not in started]
-        self.pending = deque(kept) if kept else _NOTHING
+        later: list[Entry] = []
+        while self.pending and started:
+            item = self.pending.popleft()
+            one = started.pop((partition_of_entry(item), position_of_entry(item)), None)
+            if one is not None:
+                self._restore(one.packet_id, item, one.state)
+            elif item & 3 == 1:
+                self.begin(item)
+            else:
+                later.append(item)
+        self.pending.extendleft(reversed(later))
         for one in started.values():
             self._restore(one.packet_id, entry(one.partition, one.position, 2, one.retain), one.state)
 
@@ -224,8 +234,6 @@ class Outbox:
 
     def _restore(self, packet_id: int, item: Entry, state: int) -> None:
         self.inflight[packet_id] = item
-        if state == AWAIT_PUBACK:
-            self._next1 = max(self._next1, packet_id)
-        else:
-            self._next2 = max(self._next2, packet_id)
+        if state != AWAIT_PUBACK:
+            self._next2 = packet_id
             self.states[packet_id] = state

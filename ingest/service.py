@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import Coroutine
@@ -83,6 +84,9 @@ class IngestService:
             log.info("ended the connections that the last incarnation left open", extra={"connections": ended})
         self._spawn(self.payloads.run(lambda partition: self.node.applied[partition]), "payloads")
         await self.journal.drained()
+        gc.collect()
+        gc.freeze()  # what was folded lives long: it is not looked at again and again
+        gc.set_threshold(50_000, 20, 50)
         self.address = await self.server.listen()
         self._spawn(self._ticks(), "ticks")
         self._spawn(self._watch(), "watch")

@@ -87,6 +87,8 @@ class Cursor(Part, frozen=True):
     """Per partition, the position from which on nothing was sent yet. Empty: the event's vector."""
     inflight: list[Inflight] = []
     """What matched below ``low`` and is not acknowledged; everything else there is."""
+    last_id: int = 0
+    """The packet identifier that QoS 1 used last; 0 says nothing."""
 
 
 class Behind(Part, frozen=True):

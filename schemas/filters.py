@@ -4,6 +4,7 @@ Members are the texts ``c:<tenant>/<client id>``, ``t:<topic>`` and, for wildcar
 ``q:<first two levels>``. A member sets four bits: with ``h = crc32(text)`` and ``s = (h >> 16) | 1``, the bits
 ``(h + k * s) mod 4096`` for k = 0..3. A filter of 4096 bits is folded in half (upper OR lower) while it stays under
 a quarter full, down to 64 bits, and stored little endian; bit numbers are then taken modulo its size.
+A frame with more than 640 clients and topics has an empty filter, which may contain anything.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from zlib import crc32
 
 FULL_BITS = 4096
 MIN_BITS = 64
+MOST_MEMBERS = 640
+"""With more clients and topics than this a filter says nothing any more, and a frame goes without one."""
 _CACHE_LIMIT = 65_536
 _TENANT_LIMIT = 1_024
 _LOW = {1 << power: (1 << (1 << power)) - 1 for power in range(6, 13)}

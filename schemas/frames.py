@@ -257,6 +257,8 @@ def summarize(events: Sequence[AnyEvent]) -> tuple[dict[str, int], list[Traffic]
         for group in _by_tenant_and_qos(published):
             clients.setdefault(group[0].tenant, set()).update([event.client_id for event in group])
             traffic.append(_traffic_of(group))
+    if len(topics) + sum(map(len, clients.values())) > filters.MOST_MEMBERS:
+        return counts, traffic, b""
     return counts, traffic, filters.build(filters.masks(topics, clients))
 
 

@@ -217,13 +217,12 @@ class Connection(asyncio.Protocol):
         self.last_in = self.server.timers.now
         parser = self.parser
         packets = parser.feed(data)
-        counts = self.server.counters.packets_in
         self.packets_in += len(packets)
+        self.server.counters.packets_in.update(map(type, packets))
+        handlers = _HANDLERS
         for packet in packets:
-            kind = type(packet)
-            counts[kind] += 1
             if self.state == OPEN:
-                _HANDLERS[kind](self, packet)
+                handlers[type(packet)](self, packet)
             else:
                 self._early(packet)
         if parser.error is not None and self.state != CLOSED:
@@ -331,7 +330,7 @@ class Connection(asyncio.Protocol):
         self.tenant = decision.tenant
         self.partition = partition_of(self.tenant, self.client_id, server.partitions)
         self.state = CONNECTING
-        server.node.append(self.partition, decision, self, 512 + _will_size(packet))
+        server.append(self.partition, decision, self, 512 + _will_size(packet))
         if isinstance(decision, Connected):
             self.connected_event = decision
             self.window = min(decision.receive_maximum, server.settings.max_inflight)
@@ -412,7 +411,7 @@ class Connection(asyncio.Protocol):
         )
         size = _EVENT_BYTES + len(topic) + len(packet.payload) + len(packet.properties)
         self.pending += size
-        server.node.append(self.partition, event, self, size)
+        server.append(self.partition, event, self, size)
         if self.pending > server.settings.inbound_high_water:
             self.pause_reading()
 
@@ -474,7 +473,7 @@ class Connection(asyncio.Protocol):
             self._moved(session)
         elif session.persistent:
             event = Received(session.tenant, session.client_id, self.epoch, [packet_id])
-            self.server.node.append(self.partition, event, None, _EVENT_BYTES)
+            self.server.append(self.partition, event, None, _EVENT_BYTES)
         else:
             outbox.pubrec(packet_id)
             self.write(pubrel(packet_id))
@@ -499,7 +498,7 @@ class Connection(asyncio.Protocol):
             return
         event = Released(self.tenant, self.client_id, self.epoch, packet_id)
         self.pending += _EVENT_BYTES
-        self.server.node.append(self.partition, event, self, _EVENT_BYTES)
+        self.server.append(self.partition, event, self, _EVENT_BYTES)
 
     def _on_subscribe(self, packet: SubscribePacket) -> None:
         identifier = packet.properties.subscription_identifier or 0
@@ -524,7 +523,7 @@ class Connection(asyncio.Protocol):
         self.server.node.ring.pins[answer] = vector
         event = Subscribed(self.tenant, self.client_id, self.epoch, vector, asked)
         size = _EVENT_BYTES + 9 * len(vector) + sum(24 + len(s.filter) for s in asked)
-        self.server.node.append(self.partition, event, answer, size)
+        self.server.append(self.partition, event, answer, size)
 
     def _on_unsubscribe(self, packet: UnsubscribePacket) -> None:
         session = self.session
@@ -539,7 +538,7 @@ class Connection(asyncio.Protocol):
         vector = list(self.server.node.applied)
         event = Unsubscribed(self.tenant, self.client_id, self.epoch, vector, codes)
         size = _EVENT_BYTES + 9 * len(vector) + sum(8 + len(f) for f in packet.topic_filters)
-        self.server.node.append(self.partition, event, _UnsubscribeAnswer(self, packet.packet_id), size)
+        self.server.append(self.partition, event, _UnsubscribeAnswer(self, packet.packet_id), size)
 
     def _on_pingreq(self, packet: PingReqPacket) -> None:
         self.write(_PINGRESP)  # [MQTT-3.12.4-1]
@@ -563,36 +562,35 @@ class Connection(asyncio.Protocol):
 
     # From the node
 
-    def acknowledge(self, data: bytes) -> None:
-        """A publish is in the log: PUBACK or PUBREC."""
-        if self.state == CLOSED:
-            return
-        if data[0] == 0x40:
-            self.receiving -= 1
-        self.out.append(data)
-        self.packets_out += 1
-        if not self.to_flush:
-            self.to_flush = True
-            self.server.delivery.enqueue(self)
+    def published(self, event: Published, answer: bytes) -> None:
+        """A publish of this client was applied: PUBACK or PUBREC, or nothing (QoS 0, or the publish was void)."""
+        self._settle(_EVENT_BYTES + len(event.topic) + len(event.payload) + len(event.properties))
+        qos = event.qos
+        if qos == 2 and self.inbound is not None:
+            self.inbound.discard(event.packet_id)
+        if answer and self.state == OPEN:
+            if qos == 1:
+                self.receiving -= 1
+            self.out.append(answer)
+            self.packets_out += 1
+            if not self.to_flush:
+                self.to_flush = True
+                self.server.delivery.enqueue(self)
 
-    def settled(self, event: Published | Released) -> None:
-        """An event of this client was applied: its bytes no longer wait."""
-        if type(event) is Published:
-            self.pending -= _EVENT_BYTES + len(event.topic) + len(event.payload) + len(event.properties)
-            if event.qos == 2 and self.inbound is not None:
-                self.inbound.discard(event.packet_id)
-        else:
-            self.pending -= _EVENT_BYTES
-        if self.eof and not self.pending and self.state == OPEN:
+    def _settle(self, size: int) -> None:
+        """Bytes of this client no longer wait for the log."""
+        self.pending = pending = self.pending - size
+        if pending == 0 and self.eof and self.state == OPEN:
             self.server.loop.call_soon(self._lose, "the client closed its side")
-        if self.paused and self.pending <= self.server.settings.inbound_high_water >> 1 and not self.server.paused:
+        if self.paused and pending <= self.server.settings.inbound_high_water >> 1 and not self.server.paused:
             self.resume_reading()
 
-    def released(self, data: bytes) -> None:
-        """A PUBREL is in the log: PUBCOMP."""
-        if self.state != CLOSED:
+    def released(self, answer: bytes) -> None:
+        """A PUBREL is in the log: PUBCOMP, or nothing when it was void."""
+        self._settle(_EVENT_BYTES)
+        if answer and self.state != CLOSED:
             self.receiving -= 1
-            self.write(data)
+            self.write(answer)
 
     def answer_subscribe(self, packet_id: int, event: Subscribed) -> None:
         """A subscribe is in the log: SUBACK [MQTT-3.8.4-1]."""
@@ -690,7 +688,7 @@ class Connection(asyncio.Protocol):
             self.measured(),
         )
         size = 320 + 9 * len(vector) + 32 * len(cursor.inflight)
-        self.server.node.append(self.partition, event, None, size)
+        self.server.append(self.partition, event, None, size)
 
     def measured(self) -> Counters:
         """The connection's counters."""

@@ -26,6 +26,7 @@ class Server:
         self.settings = settings.mqtt
         self.partitions = settings.kafka.partitions
         self.node = node
+        self.append = journal.append
         self.homes = node.homes
         self.delivery = node.delivery
         self.counters = node.counters

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from domain.outbox import AWAIT_PUBCOMP, MAYBE_SENT, Entry, Outbox, partition_of_entry, position_of_entry, retain_of
+from domain.outbox import AWAIT_PUBCOMP, Entry, Outbox, partition_of_entry, position_of_entry, retain_of
 from ingest.mqtt.codec import message_expiry
 from ingest.mqtt.outgoing import PACKET_ID, pubrel, whole_parts
 from ingest.node.counters import Counters
@@ -94,7 +94,7 @@ class Delivery:
                 if target.from_others is None:
                     continue
                 target = target.from_others
-            qos = min(published_qos, target.qos)
+            qos = target.qos if target.qos < published_qos else published_qos  # noqa: PLR1730, FURB136 - twice as fast
             retain = message.retain and target.retain_as_published
             connection = session.connection
             if connection is None:
@@ -238,7 +238,7 @@ class Delivery:
             elif sending:  # it stays behind the QoS 2 messages before it [MQTT-4.6.0-6]
                 connection.send_later(packet_id)
             else:
-                self._send(session, connection, outbox, packet_id, item, message, waited, bool(item & MAYBE_SENT))
+                self._send(session, connection, outbox, packet_id, item, message, waited, False)
         if sending:
             event = Sending(session.tenant, session.client_id, session.epoch, sending)
             self._append(session.partition, event, None, 96 + 48 * len(sending))

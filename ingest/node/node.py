@@ -181,21 +181,13 @@ class Node:
         self.delivery.flush()
 
     def _published(self, event: Published, partition: int, position: int, frame: Applied, owner: Any) -> bool:
-        if owner is not None:
-            session = owner.session
-            owner.settled(event)
-        else:
-            session = self.sessions.get((event.tenant, event.client_id))
-        if session is None or session.epoch != event.epoch:
-            self.counters.totals["events.void"] += 1
-            return False
+        session = owner.session if owner is not None else self.sessions.get((event.tenant, event.client_id))
         qos = event.qos
-        if qos == 2:
-            if session.inbound is None:
-                session.inbound = set()
-            elif event.packet_id in session.inbound:
-                return False
-            session.inbound.add(event.packet_id)
+        if session is None or session.epoch != event.epoch or (qos == 2 and not _first(session, event.packet_id)):
+            self.counters.totals["events.void"] += 1
+            if owner is not None:
+                owner.published(event, b"")
+            return False
         routes = self.routes.get(event.tenant)
         if routes is None:
             routes = self.tenant(event.tenant)
@@ -206,11 +198,9 @@ class Node:
             targets = routes.cache.find(event.topic)
         if targets:
             self.delivery.fan_out(event, targets, partition, position)
-        if owner is not None and qos:
-            if qos == 1:
-                owner.acknowledge(PUBACK[event.packet_id])
-            else:
-                owner.acknowledge(pubrec(event.packet_id))
+        if owner is not None:
+            packet_id = event.packet_id
+            owner.published(event, PUBACK[packet_id] if qos == 1 else pubrec(packet_id) if qos else b"")
         return True
 
     def _retain(self, routes: Routes, event: Published | WillFired, partition: int, position: int, time_: int) -> None:
@@ -358,14 +348,10 @@ class Node:
 
     def _released(self, event: Released, at: At, owner: Any) -> None:
         session = self._session_of(event)
-        if owner is not None:
-            owner.settled(event)
-        if session is None:
-            return
-        if session.inbound is not None:
+        if session is not None and session.inbound is not None:
             session.inbound.discard(event.packet_id)
         if owner is not None:
-            owner.released(pubcomp(event.packet_id))
+            owner.released(pubcomp(event.packet_id) if session is not None else b"")
 
     def _sending(self, event: Sending, at: At, owner: Any) -> None:
         session = self._session_of(event)
@@ -491,7 +477,7 @@ class Node:
             if state is None or not state.online or state.node != self.name or session.connection is not None:
                 continue
             if session.outbox is not None:
-                session.outbox.mark_maybe_sent()
+                session.outbox.presume_sent(min(state.connection.receive_maximum, self.settings.mqtt.max_inflight))
             event = Disconnected(
                 session.tenant,
                 session.client_id,
@@ -507,6 +493,16 @@ class Node:
             self.append(session.partition, event, None, 224 + 12 * len(self.applied))
             ended += 1
         return ended
+
+
+def _first(session: Session, packet_id: int) -> bool:
+    """Whether a QoS 2 publish is new: its identifier is not in use until it is released [MQTT-4.3.3-10]."""
+    if session.inbound is None:
+        session.inbound = set()
+    elif packet_id in session.inbound:
+        return False
+    session.inbound.add(packet_id)
+    return True
 
 
 def _void(frame: RingFrame, index: int) -> None:
