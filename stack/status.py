@@ -7,11 +7,13 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from ingest.log.topic_check import find_topics
 from ops.health import Health
 from schemas.kafka_options import kafka_client_options
 from schemas.settings import KafkaSettings, PostgresSettings
 from stack.config import Config
 from stack.services import SERVICES, ask_all, endpoint
+from stack.topics import admin_client
 from stack.wait import kafka_answer
 
 ASK_SECONDS = 5.0
@@ -122,22 +124,18 @@ async def _applied(settings: PostgresSettings) -> dict[int, int] | None:
 async def _ends(settings: KafkaSettings) -> dict[int, int]:
     from aiokafka import AIOKafkaConsumer, TopicPartition
 
+    topic = settings.events_topic
+    async with admin_client(settings) as admin:
+        found = (await find_topics(admin, [topic])).get(topic)
+    if found is None:
+        return {}
     consumer = AIOKafkaConsumer(**kafka_client_options(settings))
     await consumer.start()
     try:
-        numbers = await _partitions(consumer, settings.events_topic)
-        ends = await consumer.end_offsets([TopicPartition(settings.events_topic, number) for number in numbers])
+        ends = await consumer.end_offsets([TopicPartition(topic, number) for number in range(found.partitions)])
     finally:
         await consumer.stop()
     return {at.partition: end for at, end in ends.items()}
-
-
-async def _partitions(consumer: object, topic: str) -> list[int]:
-    from aiokafka import AIOKafkaConsumer
-
-    assert isinstance(consumer, AIOKafkaConsumer)
-    await consumer.topics()
-    return sorted(consumer.partitions_for_topic(topic) or ())
 
 
 async def _bounded(asking: object) -> str:

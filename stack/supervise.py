@@ -31,6 +31,7 @@ LOG_BYTES = 16 * 1024 * 1024
 BACKOFF_FIRST = 0.5
 BACKOFF_MOST = 15.0
 STEADY_AFTER = 30.0
+SAY_EVERY = 2.0
 STARTING = Health(False, "starting")
 
 
@@ -68,6 +69,9 @@ class Report(Protocol):
 
     def starting(self, name: str) -> None:
         """A process is being started."""
+
+    def waiting(self, name: str, detail: str) -> None:
+        """It is not ready yet and says something new about why."""
 
     def ready(self, name: str, seconds: float) -> None:
         """It serves, so many seconds after its start."""
@@ -168,6 +172,7 @@ class Supervisor:
     async def _until_ready(self, running: Running) -> None:
         unit = running.unit
         ended = asyncio.create_task(running.process.wait())
+        said = ("", running.started)
         try:
             while not (health := await probe(unit)).ok:
                 if ended.done():
@@ -176,11 +181,20 @@ class Supervisor:
                     raise StackError(
                         _failed_start(unit, f"is not ready after {unit.start_timeout:g} s ({health.detail})")
                     )
+                said = self._say_waiting(running, health, said)
                 await asyncio.wait([ended], timeout=PROBE_INTERVAL)
         finally:
             ended.cancel()
         self._set_health(running, health)
         self._report.ready(unit.name, time.monotonic() - running.started)
+
+    def _say_waiting(self, running: Running, health: Health, said: tuple[str, float]) -> tuple[str, float]:
+        """Report a new reason, at most every SAY_EVERY seconds; what was said last, and when."""
+        now = time.monotonic()
+        if health.detail == said[0] or now - said[1] < SAY_EVERY:
+            return said
+        self._report.waiting(running.unit.name, health.detail)
+        return health.detail, now
 
     async def _keep(self, running: Running) -> None:
         """Start the process again whenever it ends."""

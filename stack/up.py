@@ -22,6 +22,7 @@ from schemas.settings import Secret
 from stack.config import LOCAL_FILE, PREFIX, Config, load
 from stack.console import Downloads
 from stack.errors import StackError
+from stack.local.files import write_private
 from stack.local.ports import LOOPBACK, free_port, require_free
 from stack.local.services import Local, LocalPlan, lock_data, prepare
 from stack.services import service_unit
@@ -45,6 +46,10 @@ class Story:
     def starting(self, name: str) -> None:
         """See Report."""
         self._console.print(f"[dim]· {name} is starting[/]")
+
+    def waiting(self, name: str, detail: str) -> None:
+        """See Report."""
+        self._console.print(f"[dim]· {name} is not ready yet: {escape(detail)}[/]")
 
     def ready(self, name: str, seconds: float) -> None:
         """See Report."""
@@ -184,11 +189,9 @@ class Up:
         bootstrap = f"{LOOPBACK}:{local.kafka.port}"
         changed = self._config.environment(kafka__bootstrap=bootstrap, postgres__dsn=Secret(dsn))
         self._config = load(None, changed)
-        file = self._data / LOCAL_FILE
-        file.unlink(missing_ok=True)
-        file.touch(mode=0o600)
         ports = self._config
-        file.write_text(
+        write_private(
+            self._data / LOCAL_FILE,
             "# Made by `mqledger up` while it runs: how its commands reach it. Holds a password.\n"
             f'[kafka]\nbootstrap = "{bootstrap}"\n'
             f'[postgres]\ndsn = "{dsn}"\n'
@@ -196,7 +199,6 @@ class Up:
             f"[ingest]\nhttp_port = {ports.ingest.http_port}\n"
             f"[projector]\nhttp_port = {ports.projector.http_port}\n"
             f"[api]\nport = {ports.api.port}\n",
-            encoding="utf-8",
         )
 
     async def _topics(self) -> None:

@@ -20,6 +20,7 @@ import click
 from ops.health import Health
 from stack.console import show_downloads
 from stack.errors import StackError
+from stack.local.files import write_private
 from stack.local.services import Local, LocalPlan, lock_data, prepare, start
 from stack.supervise import Supervisor
 
@@ -30,6 +31,10 @@ class Lines:
     def starting(self, name: str) -> None:
         """See Report."""
         click.echo(f"{name}: starting", err=True)
+
+    def waiting(self, name: str, detail: str) -> None:
+        """See Report."""
+        click.echo(f"{name}: not ready yet: {detail}", err=True)
 
     def ready(self, name: str, seconds: float) -> None:
         """See Report."""
@@ -62,10 +67,7 @@ def environment(local: Local) -> dict[str, str]:
 
 def write_environment(path: Path, variables: dict[str, str]) -> None:
     """Shell lines for ``source``, readable by the owner alone."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    path.touch(mode=0o600)
-    path.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
+    write_private(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
 
 
 async def serve(plan: LocalPlan, lock: int) -> None:

@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from ops.health import Health
 from stack.errors import StackError
+from stack.local.files import write_private
 from stack.local.ports import LOOPBACK
 from stack.supervise import LAUNCH, Unit, tail
 
@@ -148,8 +149,7 @@ class LocalPostgres:
         return True
 
     def _initialise(self) -> None:
-        self._secret.touch(mode=0o600)
-        self._secret.write_text(secrets.token_urlsafe(24), encoding="ascii")
+        write_private(self._secret, secrets.token_urlsafe(24))
         self._cluster.mkdir(mode=0o700, exist_ok=True)
         self._own()
         options = ("--auth=scram-sha-256", f"--pwfile={self._secret}", f"--username={SUPERUSER}", "--encoding=UTF8")

@@ -1,0 +1,227 @@
+"""``mqledger up`` as a person runs it: start, look, kill things, stop, start again."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import paho.mqtt.client as paho
+import psutil
+import pytest
+from paho.mqtt.enums import CallbackAPIVersion
+
+from stack.config import LOCAL_FILE, PREFIX
+from tests.stackkit.eventually import eventually
+from tests.stackkit.services import ROOT
+
+UP_SECONDS = 110.0
+STOP_SECONDS = 60.0
+NAMES = ("kafka", "postgres", "ingest", "projector", "api")
+FREE_PORTS = {
+    f"{PREFIX}{name}": "0"
+    for name in (
+        "MQTT__PORT",
+        "INGEST__HTTP_PORT",
+        "PROJECTOR__HTTP_PORT",
+        "API__PORT",
+        "LOCAL__KAFKA_PORT",
+        "LOCAL__POSTGRES_PORT",
+    )
+}
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@dataclass
+class Up:
+    """One run of the command, what it said so far, and what it runs."""
+
+    data: Path
+    process: subprocess.Popen[bytes] | None = None
+    ports: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def said(self) -> str:
+        return (self.data / "up.txt").read_text(encoding="utf-8")
+
+    def start(self) -> None:
+        self.data.mkdir(exist_ok=True)
+        with (self.data / "up.txt").open("wb") as out:
+            self.process = subprocess.Popen(
+                command("up", "--data", str(self.data)),
+                cwd=ROOT,
+                env=environment(FREE_PORTS),
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+
+    async def ready(self) -> None:
+        await eventually(self._up, UP_SECONDS, lambda: self.said)
+        told = tomllib.loads((self.data / LOCAL_FILE).read_text())
+        self.ports = {"mqtt": told["mqtt"]["port"], "api": told["api"]["port"]}
+
+    def _up(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            pytest.fail(f"up ended with {self.process.returncode}:\n{self.said}")
+        return "mqledger is up after" in self.said and (self.data / LOCAL_FILE).exists()
+
+    def pid(self, name: str) -> int:
+        return int((self.data / "run" / f"{name}.pid").read_text() or 0)
+
+    def send(self, number: int) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def wait(self) -> int:
+        assert self.process is not None
+        return self.process.wait(STOP_SECONDS)
+
+    def end(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait(10)
+        for left in tree_of(self.data):
+            left.kill()
+
+
+def command(*words: str) -> list[str]:
+    return [sys.executable, "-m", "stack.cli", *words]
+
+
+def environment(changes: dict[str, str]) -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    return {**plain, "COLUMNS": "160", **changes}
+
+
+def tree_of(data: Path) -> list[psutil.Process]:
+    """Every process of that run: those that name its folder or have it in their environment."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = " ".join([*process.cmdline(), process.environ().get("MQLEDGER_LOCAL__DATA", "")])
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+        if str(data) in words and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+            found.append(process)
+    return found
+
+
+@pytest.fixture
+def up(tmp_path: Path) -> Iterator[Up]:
+    running = Up(tmp_path / "var")
+    running.start()
+    yield running
+    running.end()
+
+
+def sessions(up: Up) -> list[str]:
+    answer = httpx.get(f"http://127.0.0.1:{up.ports['api']}/api/v1/sessions", trust_env=False)
+    assert answer.status_code == 200, answer.text
+    return [session["client_id"] for session in answer.json()["sessions"]]
+
+
+def connect(up: Up, client_id: str) -> None:
+    """A persistent session that comes and goes."""
+    client = paho.Client(CallbackAPIVersion.VERSION2, client_id=client_id, clean_session=False)
+    client.connect("127.0.0.1", up.ports["mqtt"])
+    client.loop_start()
+    client.disconnect()
+    client.loop_stop()
+
+
+async def test_up_follows_restarts_and_stops_in_order_and_keeps_its_data(up: Up) -> None:
+    await up.ready()
+    connect(up, "kept")
+    await eventually(lambda: sessions(up) == ["kept"], 20)
+
+    status = subprocess.run(
+        command("status"),
+        cwd=ROOT,
+        env=environment({f"{PREFIX}LOCAL__DATA": str(up.data)}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert status.returncode == 0, status.stdout + status.stderr
+    assert "behind the log" in status.stdout
+
+    second = subprocess.run(
+        command("up", "--data", str(up.data)),
+        cwd=ROOT,
+        env=environment(FREE_PORTS),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert second.returncode == 1
+    assert f"Another mqledger (process {up.process and up.process.pid}) uses the data folder" in second.stderr
+
+    for name in NAMES:
+        before = up.pid(name)
+        os.kill(before, signal.SIGKILL)
+        await eventually(lambda n=name: f"{n} ended with SIGKILL; it starts again in 0.5 s" in up.said, 20)  # type: ignore[misc]
+    await eventually(lambda: all(f"{name} ✓ well" in up.said for name in NAMES), 90, lambda: up.said)
+    await eventually(lambda: sessions(up) == ["kept"], 20)
+
+    up.send(signal.SIGINT)
+    assert up.wait() == 0
+    assert re.findall(r"✓ (\w+) stopped", up.said) == ["api", "projector", "ingest", "kafka", "postgres"]
+    assert "was killed" not in up.said
+    assert not tree_of(up.data)
+    assert not (up.data / LOCAL_FILE).exists()
+
+    up.start()
+    await up.ready()
+    await eventually(lambda: sessions(up) == ["kept"], 20)
+
+
+async def test_a_killed_up_leaves_no_orphan_and_can_be_started_at_once(up: Up) -> None:
+    await up.ready()
+    assert len(tree_of(up.data)) >= len(NAMES) + 2
+    up.send(signal.SIGKILL)
+    up.wait()
+    up.start()
+    await up.ready()
+    first = {process.pid for process in tree_of(up.data)}
+    up.send(signal.SIGKILL)
+    up.wait()
+    await eventually(lambda: not tree_of(up.data), 45, lambda: tree_of(up.data))
+    assert first
+
+
+async def test_an_early_stop_leaves_nothing(up: Up) -> None:
+    await eventually(lambda: "kafka is starting" in up.said, 30)
+    up.send(signal.SIGTERM)
+    assert up.wait() == 0, up.said
+    assert not tree_of(up.data)
+
+
+def test_a_taken_service_port_is_named_before_anything_starts(tmp_path: Path) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = subprocess.run(
+            command("up", "--data", str(tmp_path / "var")),
+            cwd=ROOT,
+            env=environment({**FREE_PORTS, f"{PREFIX}MQTT__PORT": str(port)}),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert f"Port {port} on 127.0.0.1, wanted for MQTT, is taken by" in done.stderr
+    assert "MQLEDGER_MQTT__PORT=PORT" in done.stderr
+    assert "starting" not in done.stderr
