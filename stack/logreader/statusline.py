@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
 from typing import TextIO
 
 AFTER_SECONDS = 1.0
@@ -15,29 +16,32 @@ ELSEWHERE_SECONDS = 10.0
 class StatusLine:
     """Says how far something is; ``clear`` must come before anything else is written to the terminal."""
 
-    def __init__(self, enabled: bool = True, stream: TextIO | None = None) -> None:
-        """On standard error, or on another stream; not ``enabled``, it says nothing."""
+    def __init__(
+        self, enabled: bool = True, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """On standard error, or on another stream; not ``enabled``, it says nothing. ``clock`` gives seconds."""
+        self._clock = clock
         self._stream = stream or sys.stderr
         self._terminal = self._stream.isatty()
         self._enabled = enabled
         self._shown = False
         pause = AFTER_SECONDS if self._terminal else ELSEWHERE_SECONDS
-        self._next = time.monotonic() + pause
+        self._next = clock() + pause
 
     @property
     def due(self) -> bool:
         """Whether it is time for another one; ask before making a text."""
-        return self._enabled and time.monotonic() >= self._next
+        return self._enabled and self._clock() >= self._next
 
     def show(self, text: str) -> None:
         """Show how far it is."""
         if self._terminal:
             self._stream.write(f"\r\x1b[2K{text}")
             self._shown = True
-            self._next = time.monotonic() + ON_TERMINAL_SECONDS
+            self._next = self._clock() + ON_TERMINAL_SECONDS
         else:
             self._stream.write(f"{text}\n")
-            self._next = time.monotonic() + ELSEWHERE_SECONDS
+            self._next = self._clock() + ELSEWHERE_SECONDS
         self._stream.flush()
 
     def clear(self) -> None:

@@ -1,0 +1,45 @@
+"""What the two commands refuse before they ask Kafka anything, and their help."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from stack.cli import cli
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["events", "--topic", "a/#/b"], "no topic filter"),
+        (["events", "--kind", "heartbeat"], "is not one of"),
+        (["events", "--since", "noon"], "no time"),
+        (["events", "--follow", "--until", "10m"], "has no end"),
+        (["events", "--kind", "connected", "--topic", "a"], "No event can match"),
+        (["events", "--limit", "0"], "not in the range"),
+        (["replay", "--until", "3/1,3/2"], "partition 3 twice"),
+        (["replay", "--what", "everything"], "is not one of"),
+        (["replay", "--verify", "--until", "10m"], "--verify folds to where the read models are"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_usage_error(arguments: list[str], says: str) -> None:
+    result = CliRunner().invoke(cli, arguments)
+    assert result.exit_code == 2
+    assert says in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("command", ["events", "replay"])
+def test_help_says_how_moments_are_written(command: str) -> None:
+    result = CliRunner().invoke(cli, [command, "--help"])
+    assert result.exit_code == 0
+    assert "3/120.4" in result.output
+    assert "120,7,0" in result.output
+
+
+@pytest.mark.parametrize("command", ["events", "replay"])
+def test_without_kafka_it_is_one_sentence(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MQLEDGER_KAFKA__BOOTSTRAP", "127.0.0.1:1")
+    result = CliRunner().invoke(cli, [command])
+    assert result.exit_code == 1
+    assert "Kafka can't be reached at 127.0.0.1:1" in result.output
+    assert "Traceback" not in result.output

@@ -1,0 +1,144 @@
+"""How events are written: lines, JSON, CloudEvents, payloads."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from datetime import datetime
+
+import pytest
+from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+
+from schemas.events import AnyEvent
+from schemas.jsonschema import documents
+from schemas.plain import from_plain
+from schemas.positions import position
+from stack.logreader.jsonlines import cloud_event_line, json_line
+from stack.logreader.lines import LineWriter, printable
+from stack.logreader.payloads import SHOWN_BYTES, PayloadForm, shown_payload
+from stack.logreader.sighting import Sighting
+from stack.logreader.statusline import StatusLine, rate_text
+from tests.golden.examples import FRAMES
+from tests.integration.replay.logwriter import connected, published
+
+EVENTS = FRAMES["everything"]
+
+
+def _seen(event: AnyEvent, void: bool = False) -> Sighting:
+    return Sighting(3, position(120, 4), 1_700_000_000_123, "node-1", 42, void, event)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.KIND)
+def test_every_event_has_a_line(event: AnyEvent) -> None:
+    line = LineWriter("text", colours=False).line(_seen(event))
+    assert re.match(r"2023-11-14T22:13:20\.123Z  3/120\.4 +\w+ ", line)
+    assert event.KIND.partition(".")[0] in line
+    assert "\n" not in line
+    assert "\x1b" not in line
+
+
+def test_lines_are_aligned_coloured_and_marked() -> None:
+    plain, coloured = LineWriter("text", colours=False), LineWriter("text", colours=True)
+    event = published("sensor-1", 1, "site/1/temp", b"21.5")
+    assert plain.line(_seen(event)).endswith("published      sensor-1              site/1/temp qos 1 21.5")
+    assert re.sub("\x1b\\[[0-9]+m", "", coloured.line(_seen(event))) == plain.line(_seen(event))
+    assert "\x1b[34m" in coloured.line(_seen(event))
+    assert "  void site/1/temp" in plain.line(_seen(event, void=True))
+
+
+def test_a_client_cannot_write_to_the_terminal() -> None:
+    line = LineWriter("text", colours=False).line(
+        _seen(published("a\x1b[2J", 1, "b\r\nfake line", "\x1b]0;x\x07ü".encode()))
+    )
+    assert line.isprintable()
+    assert printable("ü\x1b") == "ü\\x1b"
+    assert LineWriter("text", colours=False).line(_seen(connected("c", username="\n"))).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("payload", "form", "shown"),
+    [
+        (b"21.5", "text", "21.5"),
+        (b"\xff\x00", "text", "0xff00"),
+        (b"21.5", "hex", "0x32312e35"),
+        (b"21.5", "none", "(4 B)"),
+        (b"", "text", ""),
+        ("ü".encode() * 100, "text", "ü" * (SHOWN_BYTES // 2) + "… (200 B)"),
+        (b"x" + "ü".encode() * 100, "text", "x" + "ü" * 59 + "… (201 B)"),
+        (b"\xff" * 200, "text", "0x" + "ff" * SHOWN_BYTES + "… (200 B)"),
+    ],
+)
+def test_payloads_on_a_line(payload: bytes, form: PayloadForm, shown: str) -> None:
+    assert shown_payload(payload, form) == shown
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.KIND)
+def test_json_lines_hold_the_whole_event(event: AnyEvent) -> None:
+    found = json.loads(json_line(_seen(event), "text"))
+    assert from_plain(found["data"]) == event
+    assert (found["position"], found["partition"], found["offset"], found["index"]) == ("3/120.4", 3, 120, 4)
+    assert (found["node"], found["incarnation"], found["void"]) == ("node-1", 42, False)
+    Draft202012Validator(documents()[f"{event.KIND}.json"]).validate(found["data"])
+
+
+def test_json_payloads_in_other_forms() -> None:
+    event = published("c", 1, "t", b"\xff\x00")
+    assert json.loads(json_line(_seen(event), "text"))["data"]["payload"] == {"base64": "/wA="}
+    assert json.loads(json_line(_seen(event), "hex"))["data"]["payload"] == {"hex": "ff00"}
+    assert json.loads(json_line(_seen(event), "none"))["data"]["payload"] == {"bytes": 2}
+    with_will = next(e for e in EVENTS if e.KIND == "connected.1")
+    assert json.loads(json_line(_seen(with_will), "none"))["data"]["will"]["payload"] == {"bytes": 6}
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.KIND)
+def test_cloud_events_are_cloud_events(event: AnyEvent) -> None:
+    """Required attributes, their types and the names of extensions, as CloudEvents 1.0 section 3 says."""
+    found = json.loads(cloud_event_line(_seen(event, void=True), "text", "mq.events"))
+    assert found["specversion"] == "1.0"
+    assert (found["id"], found["source"], found["type"]) == ("3/120.4", "/mqledger/mq.events", f"mqledger.{event.KIND}")
+    assert datetime.fromisoformat(found["time"]).timestamp() == 1_700_000_000.123
+    assert found["datacontenttype"] == "application/json"
+    assert found.get("subject", "") == getattr(event, "client_id", "")
+    assert all(re.fullmatch("[a-z0-9]{1,20}", name) for name in found)
+    assert all(value != "" for value in found.values())
+    assert from_plain(found["data"]) == event
+
+
+class _Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_progress_is_written_over_on_a_terminal_and_cleared() -> None:
+    now = 0.0
+    stream = _Terminal()
+    status = StatusLine(stream=stream, clock=lambda: now)
+    assert not status.due
+    now = 1.5
+    assert status.due
+    status.show("half")
+    assert not status.due
+    status.clear()
+    status.clear()
+    assert stream.getvalue() == "\r\x1b[2Khalf\r\x1b[2K"
+
+
+def test_progress_elsewhere_is_a_line_now_and_then() -> None:
+    now = 0.0
+    stream = io.StringIO()
+    status = StatusLine(stream=stream, clock=lambda: now)
+    now = 5.0
+    assert not status.due
+    now = 11.0
+    assert status.due
+    status.show("half")
+    status.clear()
+    assert stream.getvalue() == "half\n"
+    now = 1000.0
+    assert not StatusLine(enabled=False, stream=stream, clock=lambda: now).due
+
+
+def test_rates() -> None:
+    assert rate_text(1_200, 5_000, "frames", 2.0) == "1,200 of 5,000 frames (24 %), 600/s"
+    assert rate_text(3, 0, "frames", 0.0) == "3 frames, 0/s"
