@@ -100,7 +100,7 @@ class Watch:
                 changed.clear()
                 self._publish(*await self._read(connection, tokens))
                 await _any(changed, seconds=CHECK_SECONDS)
-                if not self._waiting:
+                if not self._waiting and not connection.is_closed():
                     self._wanted.clear()
                     await _any(self._wanted, seconds=SPACING_SECONDS)
         finally:

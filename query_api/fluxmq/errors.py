@@ -23,7 +23,7 @@ RETRY_AFTER = {"retry-after": "1"}
 def answer_error(error: Exception, headers: Mapping[str, str]) -> ASGIResponse:
     """The answer to a request that failed with ``error``, with ``headers`` and those that the error needs."""
     if isinstance(error, UnavailableError) and not isinstance(error, TooLateError):
-        logger.warning("no answer possible now: %s", error)
+        logger.info("no answer possible now: %s", error)
     status, text, more = _mapped(error)
     if status == 500:
         correlation = secrets.token_hex(8)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import socket
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from subprocess import PIPE, Popen
 
 import pytest
 
 from schemas.settings import KafkaSettings, PostgresSettings
+from stack.local.ports import free_port
 from tests.contract.query_api.client import Api
 from tests.contract.query_api.tables import Tables
+from tests.stackkit.eventually import eventually_sync
 from tests.stackkit.process import Service, new_service
+from tests.stackkit.services import ROOT
 
 StartApi = Callable[..., tuple[Api, Service]]
+StartBare = Callable[..., Api]
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +71,34 @@ def api(tables: Tables, shared_api: tuple[Api, Service]) -> Api:
 def golden() -> Path:
     """The folder of recorded exchanges."""
     return Path(__file__).parent / "golden"
+
+
+@pytest.fixture
+def start_bare() -> Iterator[StartBare]:
+    """Starts ``query_api.main.run`` alone, without what the command line waits for beforehand."""
+    started: list[Popen[bytes]] = []
+
+    def start(postgres: PostgresSettings) -> Api:
+        port = free_port()
+        process = Popen([sys.executable, "-m", "tests.contract.query_api.bare", str(port)], cwd=ROOT, stdin=PIPE)
+        started.append(process)
+        assert process.stdin is not None
+        process.stdin.write(f"{postgres.dsn.reveal()}\n{postgres.schema}\n".encode())
+        process.stdin.close()
+        api = Api(port)
+        eventually_sync(lambda: listens(port))
+        return api
+
+    yield start
+    for process in started:
+        process.terminate()
+        assert process.wait(20) == 0
+
+
+def listens(port: int) -> bool:
+    """Whether someone takes connections."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
