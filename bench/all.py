@@ -39,7 +39,7 @@ COMMANDS = (
     Command("connects"),
     Command("idle"),
     Command("visible"),
-    Command("projection"),
+    Command("projection", ("--scale", "0.1", "--seconds", "3")),
     Command("paging"),
 )
 

@@ -23,19 +23,27 @@ class ChildFailedError(RuntimeError):
 
 @contextmanager
 def running(
-    command: Sequence[str], log: Path, env: Mapping[str, str] | None = None, grace: float = 10.0
+    command: Sequence[str],
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    grace: float = 10.0,
+    output: Path | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A process with its output in ``log``. Gets SIGTERM on leaving, and SIGKILL when not gone after ``grace`` s."""
+    """A process with what it says in ``log``. Gets SIGTERM on leaving, and SIGKILL when not gone after ``grace`` s.
+
+    Its standard output goes to ``output`` where one is named: what may hold a secret doesn't belong in a log, whose
+    last lines are shown when something fails.
+    """
     launch = [sys.executable, "-I", "-S", str(LAUNCH), "--parent", str(os.getpid()), "--signal", str(signal.SIGTERM)]
-    with log.open("wb") as output:
+    with log.open("ab") as errors, (output or log).open("ab") as said:
         process = subprocess.Popen(
-            [*launch, "--", *command], stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=env
+            [*launch, "--", *command], stdin=subprocess.DEVNULL, stdout=said, stderr=errors, env=env
         )
     try:
         yield process
     except Exception as error:
-        if said := tail(log):
-            error.add_note(f"The last lines of {log.name}:\n{said}")
+        if lines := tail(log):
+            error.add_note(f"The last lines of {log.name}:\n{lines}")
         raise
     finally:
         stop(process, grace)

@@ -101,8 +101,12 @@ class Results(Generic[Out]):
             percent(self.median(case, broker, lambda one: one.usage.cpu[BROKER] / one.usage.wall)),
             percent(median(kafka)) if any(kafka) else None,
             percent(self.median(case, broker, lambda one: one.usage.generator / one.usage.wall)),
-            percent(self.median(case, broker, lambda one: one.usage.others / one.usage.wall)),
+            percent(self.others(case, broker)),
         ]
+
+    def others(self, case: str, broker: str) -> float:
+        """Share of a core that processes used which took no part, median of the rounds."""
+        return self.median(case, broker, lambda one: one.usage.others / one.usage.wall) or 0.0
 
     def _usages(self, case: str, broker: str) -> Iterator[Usage]:
         return (outcome.usage for outcome in self.of(case, broker))
@@ -149,9 +153,9 @@ def thousand_per_second(count: int, usage: Usage) -> float:
 def bar(value: float | None, at_least: float | None = None, at_most: float | None = None, unit: str = "") -> Cell:
     """A cell that says what was promised and whether it is met; None when there is no promise or no figure."""
     limit, met = (at_least, value is not None and value >= (at_least or 0.0))
-    words = "at least"
+    words = "≥"
     if at_most is not None:
-        limit, met, words = at_most, value is not None and value <= at_most, "at most"
+        limit, met, words = at_most, value is not None and value <= at_most, "≤"
     if limit is None or value is None:
         return None
     return f"{words} {limit:g}{unit}: {'met' if met else 'MISSED'}"

@@ -9,6 +9,9 @@ from typing import Any, cast
 from bench.compare import Choice, Field, Out, Results, names
 from bench.report import Cell, Report
 
+BUSY_SHARE = 0.3
+"""Share of one core that others may use before a report warns."""
+
 
 def report(
     results: Results[Out],
@@ -33,10 +36,19 @@ def report(
         title=title,
         columns=columns,
         rows=rows,
-        notes=[*notes, *taking_part.notes()],
+        notes=[*notes, *taking_part.notes(), *busy(results)],
         options=choice.as_options() | dict(options or {}),
         raw={case: _plain(by_broker) for case, by_broker in results.outcomes.items()},
     )
+
+
+def busy(results: Results[Out]) -> list[str]:
+    """A warning when the machine had much else to do, so that nobody takes such figures for the broker's."""
+    shares = [results.others(case, broker) for case, brokers in results.outcomes.items() for broker in brokers]
+    most = max(shares, default=0.0)
+    if most < BUSY_SHARE:
+        return []
+    return [f"THE MACHINE WAS BUSY: others used up to {most:.0%} of a core. Repeat on a quiet one before judging."]
 
 
 def _plain(by_broker: Mapping[str, Sequence[object]]) -> dict[str, list[dict[str, Any]]]:

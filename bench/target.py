@@ -92,17 +92,18 @@ def health_of(name: str, ports: dict[str, int]) -> tuple[Address, str]:
 @contextmanager
 def _local(folder: Path) -> Iterator[tuple[dict[str, str], dict[str, list[int]]]]:
     """Kafka and Postgres in ``folder``: the environment that leads to them, and Kafka's process."""
-    log = folder / "local.log"
+    log, output = folder / "local.log", folder / "local.json"
     command = [sys.executable, "-m", "stack.local", "--data", str(folder / "local")]
-    with children.running([*command, "--kafka-port", "0", "--postgres-port", "0"], log, grace=GRACE) as process:
-        children.wait_until("Kafka and Postgres", lambda: bool(_variables(log)), process, log, seconds=LOCAL_SECONDS)
+    command += ["--kafka-port", "0", "--postgres-port", "0"]
+    with children.running(command, log, grace=GRACE, output=output) as process:
+        children.wait_until("Kafka and Postgres", lambda: bool(_variables(output)), process, log, seconds=LOCAL_SECONDS)
         clean = {name: value for name, value in os.environ.items() if not name.startswith("MQLEDGER_")}
-        yield clean | _variables(log), {"kafka": java_of(process.pid)}
+        yield clean | _variables(output), {"kafka": java_of(process.pid)}
 
 
-def _variables(log: Path) -> dict[str, str]:
+def _variables(output: Path) -> dict[str, str]:
     """The JSON line in which ``stack.local`` says how to reach the two; empty before it has."""
-    for line in log.read_text(errors="replace").splitlines(keepends=True):
+    for line in output.read_text(errors="replace").splitlines(keepends=True):
         if line.startswith("{") and line.endswith("\n"):
             return {str(name): str(value) for name, value in json.loads(line).items()}
     return {}

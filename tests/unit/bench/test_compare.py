@@ -90,10 +90,10 @@ def test_report_has_a_row_for_who_is_absent() -> None:
 @pytest.mark.parametrize(
     ("cell", "words"),
     [
-        (compare.bar(2.0, at_least=2.0, unit=" x"), "at least 2 x: met"),
-        (compare.bar(1.9, at_least=2.0), "at least 2: MISSED"),
-        (compare.bar(3.0, at_most=3.0, unit=" ms"), "at most 3 ms: met"),
-        (compare.bar(3.1, at_most=3.0), "at most 3: MISSED"),
+        (compare.bar(2.0, at_least=2.0, unit=" x"), "≥ 2 x: met"),
+        (compare.bar(1.9, at_least=2.0), "≥ 2: MISSED"),
+        (compare.bar(3.0, at_most=3.0, unit=" ms"), "≤ 3 ms: met"),
+        (compare.bar(3.1, at_most=3.0), "≤ 3: MISSED"),
         (compare.bar(None, at_least=2.0), None),
         (compare.bar(2.0), None),
     ],
