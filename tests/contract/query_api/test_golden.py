@@ -1,0 +1,84 @@
+"""Recorded exchanges: requests and, byte for byte, their answers on one set of rows.
+
+``golden/*.json`` hold a request, and status, headers and body of its answer. To record them anew after a wanted change:
+``MQLEDGER_RECORD_GOLDEN=1 python -m pytest tests/contract/query_api/test_golden.py``, and read the difference.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from schemas.settings import Secret
+from tests.contract.query_api.client import Api
+from tests.contract.query_api.conftest import StartApi
+from tests.contract.query_api.tables import AWAY, Tables
+
+FOLDER = Path(__file__).parent / "golden"
+FILES = sorted(FOLDER.glob("*.json"))
+RECORD_ENV = "MQLEDGER_RECORD_GOLDEN"
+VARYING = {"date", "server", "mqledger-lag-ms"}
+
+
+@pytest.fixture(scope="module")
+def recorded_api(shared_tables: Tables, start_api: StartApi) -> Api:
+    """A process whose tokens are always the same."""
+    return start_api(shared_tables.settings, api__token_keys=Secret("golden-exchanges-key"))[0]
+
+
+@pytest.fixture
+def rows(tables: Tables) -> None:
+    """A few sessions of every kind."""
+    tables.sessions(
+        {
+            "client_id": "my-device-001",
+            "has_will": True,
+            "request_response": True,
+            "expiry": 3600,
+            "clean_start": False,
+            "receive_maximum": 20,
+            "max_packet_size": 1_048_576,
+            "topic_alias_max": 8,
+            "subscription_count": 2,
+            "connected_at": 1_566_656_122_123,
+        },
+        {"client_id": "old/one", "protocol": "mqtt3.1", "version": 3, **AWAY},
+        {"client_id": "older", "protocol": "mqtt3.1.1", "version": 4, "connected_at": 1_566_656_122_100},
+        {"client_id": "orders", "protocol": "amqp0.9.1", "version": 0, "connection_name": 'orders "consumer" <é>'},
+    )
+    tables.counters({"client_id": "my-device-001", "inflight": 3}, {"client_id": "old/one", "queued": 12})
+    tables.subscriptions(
+        {
+            "client_id": "my-device-001",
+            "filter": "devices/+/events",
+            "qos": 1,
+            "no_local": True,
+            "retain_as_published": True,
+            "retain_handling": 2,
+            "subscription_id": 7,
+        },
+        {"client_id": "my-device-001", "filter": "alarms/#", "qos": 2},
+        {"client_id": "older", "filter": "alarms/#"},
+    )
+
+
+@pytest.mark.usefixtures("rows")
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_exchange(recorded_api: Api, file: Path) -> None:
+    recorded = json.loads(file.read_text(encoding="utf-8"))
+    request = recorded["request"]
+    answer = recorded_api.request(request["method"], request["target"], request.get("headers"))
+    headers = {name: value for name, value in answer.headers.items() if name not in VARYING}
+    got = {"status": answer.status, "headers": headers, "body": answer.body.decode()}
+    if os.environ.get(RECORD_ENV):
+        text = json.dumps({"request": request, "answer": got}, indent=2, ensure_ascii=False)
+        file.write_text(text + "\n", encoding="utf-8")
+    else:
+        assert got == recorded["answer"]
+
+
+def test_there_are_some() -> None:
+    assert len(FILES) >= 15
