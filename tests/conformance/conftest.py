@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -12,12 +13,14 @@ from ingest.mqtt.codec import ProtocolVersion
 from tests.mqttkit import Client, Link, unique
 from tests.mqttkit.link import Address
 from tests.mqttkit.mosquitto import Mosquitto
+from tests.mqttkit.node import Node
 from tests.mqttkit.target import Target
 
 V31, V311, V5 = ProtocolVersion.V31, ProtocolVersion.V311, ProtocolVersion.V5
 VERSION_NAMES = {V31: "3.1", V311: "3.1.1", V5: "5.0"}
 TARGET = os.environ.get("MQLEDGER_CONFORMANCE_TARGET", "mqledger")
 
+NewTarget = Callable[[str], Target]
 Connect = Callable[..., Client]
 Open = Callable[..., Link]
 
@@ -36,30 +39,44 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xfail(reason=str(mark.args[0]), strict=True))
 
 
-def make_target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, name: str) -> Target:
-    """A broker of the kind asked for, not started yet, with data of its own."""
-    if TARGET == "mosquitto":
-        return Mosquitto(tmp_path_factory.mktemp(name))
-    factory: Callable[[str], Target] = request.getfixturevalue("node_factory")
-    return factory(name)
+@pytest.fixture(scope="session")
+def new_target(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewTarget:
+    """Makes brokers of the kind asked for, not started yet, each with data of its own."""
+
+    def make(name: str) -> Target:
+        folder = tmp_path_factory.mktemp(name)
+        if TARGET == "mosquitto":
+            return Mosquitto(folder)
+        # Only now: with Mosquitto as the target neither Kafka nor Postgres is started.
+        services = request.getfixturevalue("services")
+        return Node(request.getfixturevalue("new_kafka")(), services.postgres, folder)
+
+    return make
+
+
+@contextmanager
+def running(target: Target) -> Iterator[Target]:
+    """Starts a broker, and stops it at the end; kills it when that fails."""
+    target.start()
+    try:
+        yield target
+        target.stop()
+    finally:
+        target.kill()
 
 
 @pytest.fixture(scope="session")
-def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def broker(new_target: NewTarget) -> Iterator[Target]:
     """The broker that all tests share: they use names of their own and never stop it."""
-    target = make_target(request, tmp_path_factory, "broker")
-    target.start()
-    yield target
-    target.stop()
+    with running(new_target("broker")) as target:
+        yield target
 
 
 @pytest.fixture(scope="module")
-def restartable(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def restartable(new_target: NewTarget) -> Iterator[Target]:
     """A broker that tests of one module may stop, kill and start."""
-    target = make_target(request, tmp_path_factory, "restartable")
-    target.start()
-    yield target
-    target.stop()
+    with running(new_target("restartable")) as target:
+        yield target
 
 
 @pytest.fixture
@@ -68,7 +85,7 @@ def address(broker: Target) -> Address:
     return broker.address
 
 
-@pytest.fixture(params=[V31, V311, V5], ids=VERSION_NAMES.values())
+@pytest.fixture(params=[V31, V311, V5], ids=list(VERSION_NAMES.values()))
 def version(request: pytest.FixtureRequest) -> ProtocolVersion:
     """Every protocol version in turn."""
     value: ProtocolVersion = request.param

@@ -6,10 +6,12 @@ import asyncio
 import logging
 import queue
 import shutil
+import socket
 import subprocess
+from typing import Any, cast
 
 import aiomqtt
-import amqtt.client
+import amqtt.client  # type: ignore[import-untyped]
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
@@ -33,10 +35,10 @@ PAHO_VERSIONS = {V31: paho.MQTTv31, V311: paho.MQTTv311, V5: paho.MQTTv5}
 class Paho:
     """A paho client whose messages are put into a queue; its loop runs in its own thread."""
 
-    def __init__(self, address: Address, version: ProtocolVersion, client_id: str = "", **options: object) -> None:
+    def __init__(self, address: Address, version: ProtocolVersion, client_id: str = "", **options: Any) -> None:
         self.messages: queue.Queue[paho.MQTTMessage] = queue.Queue()
         self.events: queue.Queue[str] = queue.Queue()
-        kwargs = {} if version == V5 else {"clean_session": options.pop("clean", True)}
+        kwargs: dict[str, Any] = {} if version == V5 else {"clean_session": options.pop("clean", True)}
         self.client = paho.Client(
             CallbackAPIVersion.VERSION2, client_id or unique(), protocol=PAHO_VERSIONS[version], **kwargs
         )
@@ -76,12 +78,12 @@ def test_paho(address: Address, version: ProtocolVersion, qos: int) -> None:
 def test_paho_properties_and_sessions(address: Address) -> None:
     """MQTT 5 through paho: properties, a kept session, a retained message."""
     topic, client_id = unique(), unique()
-    connecting = Properties(PacketTypes.CONNECT)
+    connecting: Any = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     connecting.SessionExpiryInterval = 60
     reader = Paho(address, V5, client_id, clean_start=True, properties=connecting)
     reader.subscribe(topic, 1)
     reader.close()
-    publishing = Properties(PacketTypes.PUBLISH)
+    publishing: Any = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
     publishing.ContentType = "text/plain"
     publishing.UserProperty = [("a", "1"), ("a", "2")]
     writer = Paho(address, V5)
@@ -89,9 +91,10 @@ def test_paho_properties_and_sessions(address: Address) -> None:
     writer.close()
     again = Paho(address, V5, client_id, clean_start=False, properties=connecting)
     message = again.messages.get(timeout=WAIT)
-    assert message.payload == b"kept" and message.properties is not None
-    assert message.properties.ContentType == "text/plain"
-    assert message.properties.UserProperty == [("a", "1"), ("a", "2")]
+    assert message.payload == b"kept"
+    properties: Any = message.properties
+    assert properties.ContentType == "text/plain"
+    assert properties.UserProperty == [("a", "1"), ("a", "2")]
     again.close()
 
 
@@ -101,9 +104,7 @@ def test_paho_comes_back_by_itself(address: Address) -> None:
     reader = Paho(address, V311, clean=False)
     reader.client.reconnect_delay_set(1, 1)
     reader.subscribe(topic, 1)
-    socket = reader.client.socket()
-    assert socket is not None
-    socket.shutdown(2)
+    cast("socket.socket", reader.client.socket()).shutdown(socket.SHUT_RDWR)
     writer = Paho(address, V311)
     writer.client.publish(topic, b"while away or back", 1).wait_for_publish(WAIT)
     assert reader.messages.get(timeout=WAIT).payload == b"while away or back"
@@ -151,7 +152,8 @@ def test_amqtt(address: Address, qos: int, caplog: pytest.LogCaptureFixture) -> 
             await writer.publish(topic, b"%d" % n, qos=qos)
         for n in range(COUNT):
             message = await reader.deliver_message(WAIT)
-            assert message is not None and (message.data, message.qos) == (b"%d" % n, qos)
+            assert message is not None
+            assert (message.data, message.qos) == (b"%d" % n, qos)
         await reader.disconnect()
         await writer.disconnect()
 

@@ -15,8 +15,10 @@ def test_limits_are_announced(connect: Connect, broker: Target) -> None:
     said = connect(V5).connack.properties
     assert said.maximum_packet_size == broker.promises.max_packet_size
     assert said.receive_maximum > 0
-    assert said.maximum_qos == 2 and said.retain_available
-    assert said.wildcard_subscription_available and said.subscription_identifiers_available
+    assert said.maximum_qos == 2
+    assert said.retain_available
+    assert said.wildcard_subscription_available
+    assert said.subscription_identifiers_available
     assert said.topic_alias_maximum > 0
     assert said.assigned_client_identifier is None
     assert said.authentication_method is None  # [MQTT-4.12.0-6]
@@ -69,11 +71,14 @@ def test_assigned_client_id(connect: Connect, clean: bool) -> None:
     second = connect(V5, "", clean=clean, session_expiry_interval=60)
     one = first.connack.properties.assigned_client_identifier
     two = second.connack.properties.assigned_client_identifier
-    assert one and two and one != two
+    assert one
+    assert two
+    assert one != two
     first.ping()
     first.close()
     again = connect(V5, one, clean=False)
-    assert again.session_present and again.connack.properties.assigned_client_identifier is None
+    assert again.session_present
+    assert again.connack.properties.assigned_client_identifier is None
 
 
 @pytest.mark.parametrize(
@@ -138,7 +143,8 @@ def test_problem_information(connect: Connect, wanted: bool) -> None:
     outcome = client.publish(unique(), b"x", qos=1)
     if not wanted:
         for properties in (suback.properties, unsuback.properties, outcome.properties):
-            assert properties.reason_string is None and properties.user_properties == ()
+            assert properties.reason_string is None
+            assert properties.user_properties == ()
 
 
 def test_problem_information_leaves_publishes_alone(connect: Connect, topic: str) -> None:

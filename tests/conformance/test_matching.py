@@ -31,7 +31,7 @@ MATCHES = [
 
 @pytest.mark.parametrize(("pattern", "matching", "others"), MATCHES, ids=[row[0] for row in MATCHES])
 def test_matching(connect: Connect, pattern: str, matching: list[str], others: list[str]) -> None:
-    """[MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.3-4], [MQTT-3.3.2-3], [MQTT-4.5.0-1]: levels, empty ones too, exactly."""
+    """[MQTT-4.7.1-1], [MQTT-4.7.1-2], [MQTT-4.7.3-4], [MQTT-3.3.2-3], [MQTT-4.5.0-1]: level by level, exactly."""
     level = unique()
     reader, writer = connect(V5), connect(V311)
     reader.subscribed(pattern.replace("@", level))
@@ -91,7 +91,7 @@ def test_too_many_levels(connect: Connect) -> None:
 
 
 def test_overlapping_subscriptions_of_mqtt_5(connect: Connect) -> None:
-    """[MQTT-3.3.4-2], [MQTT-3.3.4-4], [MQTT-3.3.4-5]: one copy at the highest QoS with all identifiers, or one for each."""
+    """[MQTT-3.3.4-2], [MQTT-3.3.4-4], [MQTT-3.3.4-5]: one copy with all identifiers, or one for each."""
     base = unique()
     reader, writer = connect(V5), connect(V5)
     reader.subscribed(base + "/#", qos=0, identifier=1)

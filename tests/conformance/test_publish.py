@@ -95,7 +95,8 @@ def test_server_packet_identifiers_differ(connect: Connect, version: ProtocolVer
         writer.publish(topic, b"%d" % n, qos=1 + n % 2)
     got = [reader.expect_message(topic, ack=False) for _ in range(10)]
     identifiers = [message.packet_id for message in got]
-    assert 0 not in identifiers and len(set(identifiers)) == 10
+    assert 0 not in identifiers
+    assert len(set(identifiers)) == 10
     for message in got:
         reader.acknowledge(message)
     quiet(reader, writer)

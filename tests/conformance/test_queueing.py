@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pytest
-
-from ingest.mqtt.codec import PingReqPacket, PingRespPacket, ProtocolVersion, PubcompPacket, PubrecPacket, PubrelPacket
+from ingest.mqtt.codec import ProtocolVersion, PubcompPacket, PubrecPacket, PubrelPacket
 from tests.conformance.conftest import V5, V311, Connect
 from tests.conformance.test_sessions import keep
 from tests.mqttkit import Client, quiet, unique
@@ -143,8 +141,7 @@ def test_leaving_in_the_middle_of_a_queue(connect: Connect, topic: str) -> None:
         for _ in range(min(37, 200 - seen)):
             client.expect_message(topic, b"%d" % seen)
             seen += 1
-        client.send(PingReqPacket())
-        client.take(PingRespPacket)  # the acknowledgements have been read
+        client.ping_through()  # the acknowledgements have been read
         client.reset()
     last = connect(V311, reader.client_id, clean=False)
     quiet(last, writer)

@@ -126,7 +126,8 @@ def test_retained_messages_expire(connect: Connect) -> None:
     quiet(reader, writer)
     reader.subscribed(long)
     left = properties_of(reader.expect_message(long, b"r", retain=True)).message_expiry_interval
-    assert left is not None and 55 <= left <= 58
+    assert left is not None
+    assert 55 <= left <= 58
 
 
 def test_retained_message_of_a_client_that_left(connect: Connect, version: ProtocolVersion, topic: str) -> None:

@@ -146,7 +146,7 @@ def test_session_expiry_zero(connect: Connect) -> None:
 
 
 def test_session_expiry_runs(connect: Connect) -> None:
-    """[MQTT-3.1.2-23], [MQTT-4.1.0-2]: kept for as long as was asked for, gone after that, however the connection ended."""
+    """[MQTT-3.1.2-23], [MQTT-4.1.0-2]: kept as long as was asked for, gone after that, whatever the end."""
     orderly, cut, long = (connect(V5, session_expiry_interval=seconds) for seconds in (1, 1, 60))
     orderly.disconnect()
     cut.reset()

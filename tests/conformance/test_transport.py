@@ -120,7 +120,7 @@ def test_messages_sent_right_before_a_disconnect_count(connect: Connect, version
 
 
 def test_vanished_client(connect: Connect, address: tuple[str, int], topic: str, broker: Target) -> None:
-    """[MQTT-3.1.2-22]: no FIN, no RST, only silence: the keep alive finds it, its will is published, its session kept."""
+    """[MQTT-3.1.2-22]: only silence: the keep alive finds it, its will is published, its session kept."""
     reader = connect(V5)
     reader.subscribed(topic)
     with Proxy(address) as proxy:
@@ -170,7 +170,7 @@ def test_slow_reader(connect: Connect, broker: Target, topic: str) -> None:
 
 
 def test_slow_reader_catches_up(connect: Connect, topic: str) -> None:
-    """[MQTT-4.6.0-5]: what was kept for a client that paused comes in order when it reads again; QoS 1 without a gap."""
+    """[MQTT-4.6.0-5]: what was kept for a client that paused comes in order when it reads again."""
     slow, writer = connect(V5, buffer=8_192), connect(V5)
     slow.subscribed(topic, qos=1)
     payload = b"x" * 20_000

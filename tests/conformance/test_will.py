@@ -159,7 +159,7 @@ def test_will_delay_is_cancelled(connect: Connect, topic: str) -> None:
 
 @pytest.mark.mosquitto_differs("it waits for the whole delay")
 def test_will_delay_ends_with_the_session(connect: Connect) -> None:
-    """MQTT 5.0, 3.1.3.2.2: the end of the session makes the will due at once: expiry, or a clean start [MQTT-3.1.3-9]."""
+    """MQTT 5.0, 3.1.3.2.2: the end of the session makes the will due: expiry, or a clean start."""
     expired, cleaned, no_session = unique("w"), unique("w"), unique("w")
     reader = connect(V5)
     reader.subscribed(expired, cleaned, no_session)

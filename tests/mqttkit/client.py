@@ -57,15 +57,20 @@ class Client(Link):
         client_id: str | None = None,
         *,
         buffer: int = 0,
+        patience: float = WAIT,
         **options: Any,
     ) -> None:
-        """Connect; ``options`` are those of :func:`connect_packet`. The broker must accept."""
+        """Connect with options of :func:`connect_packet`. The broker must accept within ``patience`` seconds."""
         super().__init__(address, version, receive_buffer=buffer)
         self.client_id = unique("c") if client_id is None else client_id
         self._packet_ids = itertools.cycle(range(1, 65_536))
-        self.send(connect_packet(version, self.client_id, **options))
-        self.connack = self.expect(ConnackPacket)
-        assert self.connack.reason_code == 0, f"not accepted: {self.connack}"
+        try:
+            self.send(connect_packet(version, self.client_id, **options))
+            self.connack = self.expect(ConnackPacket, patience)
+            assert self.connack.reason_code == 0, f"not accepted: {self.connack}"
+        except BaseException:
+            self.close()
+            raise
 
     @property
     def session_present(self) -> bool:

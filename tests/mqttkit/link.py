@@ -8,7 +8,7 @@ import struct
 import time
 from collections import deque
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from ingest.mqtt.codec import (
     LARGEST_PACKET,
@@ -32,11 +32,11 @@ Address = tuple[str, int]
 P = TypeVar("P")
 
 
-class Ended(AssertionError):
+class Ended(AssertionError):  # noqa: N818 - says what happened
     """The broker ended the connection where a packet was expected."""
 
 
-class Silence(AssertionError):
+class Silence(AssertionError):  # noqa: N818 - says what happened
     """Nothing came in time."""
 
 
@@ -78,13 +78,17 @@ class Link:
         if receive_buffer:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.settimeout(WAIT)
-        self._socket.connect(address)
+        try:
+            self._socket.connect(address)
+        except OSError:
+            self._socket.close()
+            raise
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._parser = Parser("client", version, max_packet_size=LARGEST_PACKET)
         self._ready: deque[Packet] = deque()
         self._ended = ""
 
-    def __enter__(self) -> Link:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
@@ -194,6 +198,11 @@ class Link:
             if not chunk:
                 return data
             data += chunk
+
+    def ping_through(self) -> None:
+        """PINGREQ, and its answer comes, perhaps behind other packets: the broker has read all that we sent before."""
+        self.send(PingReqPacket())
+        self.take(PingRespPacket)
 
     # -- ending
 

@@ -80,6 +80,7 @@ class Mosquitto:
             self._process = None
 
     def _accepts(self) -> bool:
-        assert self._process is not None and self._process.poll() is None, "mosquitto ended at once"
+        assert self._process is not None
+        assert self._process.poll() is None, "mosquitto ended at once"
         with socket.socket() as probe:
             return probe.connect_ex(self.address) == 0

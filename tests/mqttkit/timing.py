@@ -11,7 +11,7 @@ POLL = 0.02
 
 
 def elapse(seconds: float) -> None:
-    """Let real time pass because an interval of the protocol (expiry, delay) is under test; never to wait for a peer."""
+    """Let time pass because an interval of the protocol (expiry, delay) is tested; never to wait for a peer."""
     time.sleep(seconds)
 
 

@@ -1,0 +1,1 @@
+"""Faults: processes killed, peers that vanish, services away."""
