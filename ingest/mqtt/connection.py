@@ -213,12 +213,13 @@ class Connection(asyncio.Protocol):
         """Bytes of the client. Packets are handled in order; an error ends the connection."""
         if self.state == CLOSED:
             return
+        server = self.server
         self.bytes_in += len(data)
-        self.last_in = self.server.timers.now
+        self.last_in = server.timers.now
         parser = self.parser
         packets = parser.feed(data)
         self.packets_in += len(packets)
-        self.server.counters.packets_in.update(map(type, packets))
+        server.packets_in.update(map(type, packets))
         handlers = _HANDLERS
         for packet in packets:
             if self.state == OPEN:
@@ -230,8 +231,7 @@ class Connection(asyncio.Protocol):
                 self._hold(None)
             else:
                 self._protocol_error(parser.error)
-        server = self.server
-        if server.full():
+        if server.journal.pending_bytes > server.max_pending:
             self.pause_reading()
             server.paused.add(self)
         server.delivery.flush()

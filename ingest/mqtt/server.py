@@ -30,13 +30,15 @@ class Server:
         self.homes = node.homes
         self.delivery = node.delivery
         self.counters = node.counters
+        self.packets_in = node.counters.packets_in
         self.loop = asyncio.get_running_loop()
         self.timers = Timers(settings.mqtt.connect_timeout, settings.mqtt.slow_consumer_timeout)
         self.connections: set[Connection] = set()
         self.max_connections = 0
         self.paused: set[Connection] = set()
-        self._journal = journal
-        self._max_pending = settings.log.max_pending_bytes
+        self.journal = journal
+        self.max_pending = settings.log.max_pending_bytes
+        """Bytes of events that may await the log; a client that sends more is not read until half of it is free."""
         self._listener: asyncio.Server | None = None
         self._flush_soon = False
         self._empty = asyncio.Event()
@@ -108,18 +110,14 @@ class Server:
     def shedding(self, connection: Connection) -> bool:
         """Whether a QoS 0 publish of this client is dropped by rule: the log is away and half of its room is taken."""
         if connection.pending * 2 <= self.settings.inbound_high_water and (
-            self._journal.pending_bytes * 2 <= self._max_pending
+            self.journal.pending_bytes * 2 <= self.max_pending
         ):
             return False
-        return self._journal.stalled > _AWAY_SECONDS
-
-    def full(self) -> bool:
-        """Whether more waits for the log than the node may hold."""
-        return self._journal.pending_bytes > self._max_pending
+        return self.journal.stalled > _AWAY_SECONDS
 
     def applied(self) -> None:
         """Something was applied: let those read again that waited for room."""
-        if self.paused and self._journal.pending_bytes * 2 <= self._max_pending:
+        if self.paused and self.journal.pending_bytes * 2 <= self.max_pending:
             paused, self.paused = self.paused, set()
             for connection in paused:
                 connection.resume_reading()
