@@ -12,6 +12,10 @@ from domain.topics import TopicTree
 from schemas.positions import Position
 
 
+_CLEARS = 65_536
+"""Clears remembered per tenant: they only have to outlive the messages that other partitions have under way."""
+
+
 class Retained(msgspec.Struct, frozen=True, gc=False):
     """A retained message, or with an empty payload the memory that one was cleared."""
 
@@ -52,7 +56,10 @@ class RetainedStore:
             self._tree.put(topic, message)
         else:
             self._tree.pop(topic)
+            self._cleared.pop(topic, None)
             self._cleared[topic] = message.order
+            if len(self._cleared) > _CLEARS:
+                del self._cleared[next(iter(self._cleared))]
 
     def match(self, topic_filter: str, vector: list[int]) -> list[tuple[str, Retained]]:
         """Messages that the filter matches and that lie below the vector, oldest first."""
