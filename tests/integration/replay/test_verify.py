@@ -52,7 +52,7 @@ async def _projected(cli: Cli, postgres: PostgresSettings) -> None:
         rows = await _fetch(postgres, "select partition, next from applied")
         return bool({str(row[0]): row[1] for row in rows} == ends)
 
-    await eventually(there, timeout=60, what="the projector did not reach the end of the log")
+    await eventually(there, timeout=60, what="the projector did not reach the end of the log")  # type: ignore[arg-type]
 
 
 async def test_live_tables_are_what_the_log_says_and_every_difference_is_named(
