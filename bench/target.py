@@ -48,7 +48,8 @@ class Target:
 def mqledger(services: Sequence[str] = ("ingest",)) -> Iterator[Target]:
     """Our broker with 'ingest' and, when named, 'projector' and 'api'; all stopped and removed on leaving.
 
-    Raises ChildFailedError with the end of the log of whatever did not start.
+    Where there was a projector, its read models are compared with a fresh fold of the log at the end: figures of wrong
+    models are worth nothing. Raises ChildFailedError when they differ, or when something did not start.
     """
     raise_open_files(OPEN_FILES)
     ports = {name: free_port() for name in ("mqtt", "ingest_http", "projector_http", "api")}
@@ -70,6 +71,8 @@ def mqledger(services: Sequence[str] = ("ingest",)) -> Iterator[Target]:
             version=f"mqledger {installed('mqledger')} ({commit()}), one node, local Kafka, one replica",
             api=Address(LOOPBACK, ports["api"]) if "api" in services else None,
         )
+        if "projector" in services:
+            _once("replay", folder, environment, "--verify", "--no-progress")
 
 
 def settings(ports: dict[str, int]) -> dict[str, str]:
@@ -119,10 +122,10 @@ def java_of(pid: int) -> list[int]:
     return [child.pid for child in psutil.Process(pid).children(recursive=True) if child.name() == "java"]
 
 
-def _once(name: str, folder: Path, environment: dict[str, str]) -> None:
+def _once(name: str, folder: Path, environment: dict[str, str], *arguments: str) -> None:
     """Run a command of ours to its end; raises ChildFailedError when it fails."""
     log = folder / f"{name}.log"
-    with children.running([sys.executable, "-m", "stack.cli", name], log, environment) as process:
+    with children.running([sys.executable, "-m", "stack.cli", name, *arguments], log, environment) as process:
         children.wait_for_end(f"mqledger {name}", process, log, seconds=SERVICE_SECONDS)
 
 
