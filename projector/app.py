@@ -13,7 +13,6 @@ import faust
 
 from projector.backoff import Backoff
 from projector.dead_letters import DeadLetterTopic
-from projector.inbox import Message
 from projector.kafka_log import LogIdentity
 from projector.lane import Lane
 from projector.lanes import Lanes
@@ -27,8 +26,8 @@ from projector.transport import LedgerConsumer, LedgerTransport, broker_urls
 
 logger = logging.getLogger(__name__)
 
-BUFFER = 512
-"""Messages between Faust's fetcher and an agent; lanes have the large buffers."""
+BUFFER = 16
+"""Chunks of frames between Faust's fetcher and the agent; lanes have the large buffers."""
 
 
 class ConsumerLog:
@@ -124,15 +123,8 @@ def build(settings: ProjectorSettings, pool: Any, metrics: Metrics) -> Projector
 
     @app.agent(events, name="frames")
     async def frames(stream: Any) -> None:
-        put = app.lanes.put
         async for event in stream.events():
-            message = event.message
-            full = put(
-                message.partition,
-                Message(message.offset, round(message.timestamp * 1000), message.headers, message.value),
-            )
-            if full is not None:
-                await full.inbox.room()
+            await app.lanes.put(event.message.partition, event.message.frames)
 
     @app.agent(nodes, name="heartbeats")
     async def heartbeats(stream: Any) -> None:

@@ -14,6 +14,9 @@ import msgspec
 
 MAX_FRAMES = 4_000
 MAX_BYTES = 64 << 20
+BATCH_FRAMES = 1_000
+BATCH_BYTES = 8 << 20
+"""A lane that is behind takes no less than either of these at once: a transaction costs as much as many frames."""
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
@@ -36,6 +39,7 @@ class Inbox:
         """The last offset that came too early since something fitting came; None: nothing did."""
         self._waiting: deque[Message] = deque()
         self._bytes = 0
+        self._until = 0
         self._open = False
         self._filled = asyncio.Event()
         self._room = asyncio.Event()
@@ -48,7 +52,6 @@ class Inbox:
         """Throw away what waits and accept from this offset on."""
         self._waiting.clear()
         self._bytes = 0
-        self._filled.clear()
         self._room.set()
         self.wanted, self.beyond, self._open = wanted, None, True
 
@@ -57,17 +60,18 @@ class Inbox:
         self.restart(self.wanted)
         self._open = False
 
-    def put(self, message: Message) -> bool:
-        """Take a message if it is the next one; False when the sender should wait for :meth:`room`."""
-        if not self._open or message.offset != self.wanted:
-            if message.offset > self.wanted:
+    def put(self, messages: Iterable[Message]) -> bool:
+        """Take those messages that are next; False when the sender should wait for :meth:`room`."""
+        for message in messages:
+            if self._open and message.offset == self.wanted:
+                self._waiting.append(message)
+                self._bytes += len(message.value or b"")
+                self.wanted += 1
+                self.beyond = None
+            elif message.offset > self.wanted:
                 self.beyond = message.offset
-            return True
-        self._waiting.append(message)
-        self._bytes += len(message.value or b"")
-        self.wanted += 1
-        self.beyond = None
-        self._filled.set()
+        if self._enough(self._until):
+            self._filled.set()
         if len(self._waiting) < MAX_FRAMES and self._bytes < MAX_BYTES:
             return True
         self._room.clear()
@@ -77,15 +81,22 @@ class Inbox:
         """Wait until the lane has caught up to half of the bound."""
         await self._room.wait()
 
-    async def filled(self, timeout: float) -> bool:
-        """Wait for a message, so many seconds at most; whether there is one."""
-        if not self._waiting:
-            try:
-                async with asyncio.timeout(timeout):
-                    await self._filled.wait()
-            except TimeoutError:
-                return False
+    async def filled(self, until: int, timeout: float) -> bool:
+        """Wait until all below this offset is here, or as much as makes a batch; False when it takes longer."""
+        if self._enough(until):
+            return True
+        self._until = until
+        self._filled.clear()
+        try:
+            async with asyncio.timeout(timeout):
+                await self._filled.wait()
+        except TimeoutError:
+            return False
         return True
+
+    def _enough(self, until: int) -> bool:
+        full = len(self._waiting) >= BATCH_FRAMES or self._bytes >= BATCH_BYTES
+        return bool(self._waiting) and (full or self.wanted >= until)
 
     def peek(self) -> Message | None:
         """The next message, left where it is."""
@@ -95,8 +106,6 @@ class Inbox:
         """The next message. Raises ``IndexError`` when there is none."""
         message = self._waiting.popleft()
         self._bytes -= len(message.value or b"")
-        if not self._waiting:
-            self._filled.clear()
         if len(self._waiting) <= MAX_FRAMES // 2 and self._bytes <= MAX_BYTES // 2:
             self._room.set()
         return message

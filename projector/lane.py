@@ -210,14 +210,16 @@ class Lane:
                     logger.debug("partition %d: commit ended with %r", self.partition, error)
 
     async def _wait(self) -> None:
-        """Wait for a frame; ask again for one that the log has but does not come."""
-        for _ in range(SEEKS):
-            while not await self.inbox.filled(PATIENCE):
-                if self.inbox.beyond is not None or self._log.end(self.partition) > self.inbox.wanted:
-                    break
-            else:
+        """Wait for a frame, and for those behind it that the log is known to have; seek again if they do not come.
+
+        A lane that is behind so gets big batches, since their frames are on the way; one that is not gets its lone
+        frame at once.
+        """
+        for attempt in range(SEEKS):
+            if await self._filled(PATIENCE * 2**attempt):
                 return
             logger.info("partition %d: offset %d does not come, seeking", self.partition, self.inbox.wanted)
+            self.inbox.beyond = None
             await self._log.seek(self.partition, self.inbox.wanted)
         if self.inbox.beyond is not None:
             raise StopError(
@@ -225,6 +227,16 @@ class Lane:
                 "Restore the log, or give the projector an empty schema."
             )
         raise TimeoutError(f"offset {self.inbox.wanted} does not come")
+
+    async def _filled(self, patience: float) -> bool:
+        """Whether a batch is here; False when nothing more came for so many seconds though the log has more."""
+        while True:
+            wanted = self.inbox.wanted
+            if await self.inbox.filled(self._log.end(self.partition), patience):
+                return True
+            awaited = self.inbox.beyond is not None or self._log.end(self.partition) > wanted
+            if awaited and self.inbox.wanted == wanted:
+                return False
 
     def _take(self) -> tuple[list[FrameRecord], tuple[Message, str] | None]:
         """The frames of the next batch, and the frame behind them if it can't be folded, with the reason."""

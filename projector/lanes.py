@@ -70,10 +70,11 @@ class Lanes:
             logger.critical("%s has died", task.get_name(), exc_info=error)
             self._broken = error
 
-    def put(self, partition: int, message: Message) -> Lane | None:
-        """Hand a frame to its lane; the lane whose room to wait for, if it is full."""
+    async def put(self, partition: int, messages: Iterable[Message]) -> None:
+        """Hand frames to their lane; when it is full, wait until it has caught up."""
         lane = self._lanes.get(partition)
-        return None if lane is None or lane.inbox.put(message) else lane
+        if lane is not None and not lane.inbox.put(messages):
+            await lane.inbox.room()
 
     async def confirm_forever(self) -> None:
         """Keep `applied` fresh, and mark the models ready when all partitions have reached their goals."""

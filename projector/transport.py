@@ -4,6 +4,8 @@
   its table recovery) the lanes are told instead, and each seeks its partition. The nodes topic keeps Faust's commits.
 - No message is dropped for having a lower offset than one before it: lanes seek backwards, and check themselves.
 - Offsets that can't be committed are a log line, not a crash: nothing depends on them but heartbeats read twice.
+- Frames that were fetched together reach the agent as one Faust message, whose ``frames`` they are: Faust's way from
+  fetcher to agent costs some 0.1 ms of CPU per message, however much is in it.
 - Short fetches: aiokafka has one fetch in flight per broker, so a partition whose frames came while others were being
   waited for would wait as long as they do.
 """
@@ -11,7 +13,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import aiokafka
@@ -19,8 +21,9 @@ from aiokafka import TopicPartition
 from aiokafka.coordinator.assignors.roundrobin import RoundRobinPartitionAssignor
 from aiokafka.errors import KafkaError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
-from faust.types import TP
+from faust.types import TP, ConsumerMessage
 
+from projector.inbox import Message
 from schemas.kafka_options import kafka_client_options
 from schemas.settings import KafkaSettings
 
@@ -28,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 FETCH_WAIT_MS = 20
 """How long the broker holds a fetch that finds nothing."""
+CHUNK = 200
+"""Most frames in one Faust message."""
 FETCH_BYTES = 8 << 20
 """Bytes of one partition per fetch."""
 
@@ -95,6 +100,29 @@ class _ReadOffsets(dict[TP, int | None]):
         return self.get(tp) if tp.topic == self._topic else None
 
 
+class Chunk(ConsumerMessage):
+    """Frames of one partition that were fetched together; to Faust it is the last of them."""
+
+    frames: Sequence[Message]
+
+    def __init__(self, tp: TP, generation: int, last: Any, frames: Sequence[Message]) -> None:
+        """Of a partition in a generation of the group, with the last record as aiokafka gave it."""
+        super().__init__(
+            tp.topic,
+            tp.partition,
+            last.offset,
+            last.timestamp / 1000,
+            last.timestamp_type,
+            None,
+            None,
+            b"",
+            None,
+            tp=tp,
+            generation_id=generation,
+        )
+        self.frames = frames
+
+
 class LedgerConsumer(Consumer):
     """Faust's consumer, whose positions of the event topic are the lanes' business."""
 
@@ -121,6 +149,32 @@ class LedgerConsumer(Consumer):
             for tp, offset in committed.items():
                 self._read_offset[tp] = self._committed_offset[tp] = offset or None
         await self.assigned([tp.partition for tp in partitions if tp.topic == events])
+
+    async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
+        """What was fetched: frames in chunks, the rest record by record."""
+        records, active = await self._wait_next_records(timeout)
+        if records is None or self.should_stop:
+            return
+        if not self.flow_active:
+            await self.perform_seek()
+            return
+        generation, events = self.app.consumer_generation_id, self.app.kafka.events_topic
+        for tp, found in records.items():
+            for message in self._messages(tp, found, events):
+                if not self.flow_active or self.app.consumer_generation_id != generation:
+                    return
+                if active is None or tp in active or tp in self._buffered_partitions:
+                    yield tp, message
+
+    def _messages(self, tp: TP, found: Sequence[Any], events: str) -> Iterator[ConsumerMessage]:
+        if tp.topic != events:
+            for record in found:
+                yield self._to_message(tp, record)
+            return
+        for start in range(0, len(found), CHUNK):
+            records = found[start : start + CHUNK]
+            frames = [Message(r.offset, r.timestamp, r.headers, r.value) for r in records]
+            yield Chunk(tp, self.app.consumer_generation_id, records[-1], frames)
 
     async def seek_partition(self, partition: int, offset: int) -> None:
         """Let the next frame of a partition of the event topic be the one at the offset."""
