@@ -51,7 +51,7 @@ class Mix:
 MIXES = (
     Mix("90 % publishes", 0.9, 200, 1_600_000, True),
     Mix("90 % publishes", 0.9, 20, 800_000, True),
-    Mix("50 % publishes", 0.5, 200, 800_000, True),
+    Mix("50 % publishes", 0.5, 200, 800_000, False),
     Mix("lifecycle only", 0.0, 200, 400_000, False),
 )
 
@@ -109,9 +109,9 @@ async def search(source: LogSource, chosen: LogRange, wanted: Wanted) -> tuple[i
     return scan.tally.events, scan.tally.skipped
 
 
-async def fold(source: LogSource, chosen: LogRange) -> None:
-    """Fold everything, histories included, as ``replay --verify`` does."""
-    await FreshFold(source, chosen, history=True).run()
+async def fold(source: LogSource, chosen: LogRange, history: bool) -> None:
+    """Fold everything; with histories, as ``replay --verify`` does."""
+    await FreshFold(source, chosen, history=history).run()
 
 
 async def cases(kafka: KafkaSettings, mix: Mix, rounds: int, searches: bool) -> list[tuple[str, Speed]]:
@@ -125,7 +125,8 @@ async def cases(kafka: KafkaSettings, mix: Mix, rounds: int, searches: bool) -> 
             found.append((name, max(speeds, key=lambda speed: speed.per_cpu_second)))
 
         await best("reading alone", lambda: read_all(source, chosen))
-        await best("replay: fold", lambda: fold(source, chosen))
+        await best("replay: fold", lambda: fold(source, chosen, history=False))
+        await best("replay --verify: fold with histories", lambda: fold(source, chosen, history=True))
         for name, wanted in SEARCHES.items() if searches else ():
             events, skipped = await search(source, chosen, wanted)
             label = f"events: {name} ({events:,} found, {skipped * 100 // chosen.frames} % of frames skipped)"
@@ -153,7 +154,7 @@ def main(scale: float, rounds: int) -> None:
                 asyncio.run(write(kafka, mix))
                 for case, speed in asyncio.run(cases(kafka, mix, rounds, searches=number == 0)):
                     verdict = None
-                    if mix.judged and case == "replay: fold":
+                    if mix.judged and "fold" in case:
                         verdict = "met" if speed.per_cpu_second >= BAR else f"missed: at least {BAR:,}"
                     rows.append([f"{mix.name}, {case}", mix.per_frame, speed.per_second, speed.per_cpu_second, verdict])
                     raw.append({
@@ -162,6 +163,7 @@ def main(scale: float, rounds: int) -> None:
                     })  # fmt: skip
     notes = (
         "64-byte payloads, 8 partitions, one process; CPU of that process alone, Kafka's not counted.",
+        "The bar is judged on the mix that the projector is judged on: 90 % publishes.",
         "A search counts every event of the log it went over, also those in frames that it skipped.",
     )
     publish(

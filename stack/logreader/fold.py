@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from domain.models import FoldError, MemoryTables, ModelFold, read_record
@@ -61,13 +63,14 @@ class FreshFold:
     async def run(self, progress: Callable[[FoldTally], None] = lambda _: None) -> None:
         """Fold it all. Raises :class:`StackError` for a frame that cannot be folded."""
         begun = time.monotonic()
-        async for batch in self._source.read(self._range.start, self._range.stop):
-            for partition, records in batch.items():
-                self._fold(partition, records)
-            self.tally.seconds = time.monotonic() - begun
-            progress(self.tally)
-        for fold in self.folds.values():
-            self.tables.apply(fold.changes())
+        with _no_collection():
+            async for batch in self._source.read(self._range.start, self._range.stop):
+                for partition, records in batch.items():
+                    self._fold(partition, records)
+                self.tally.seconds = time.monotonic() - begun
+                progress(self.tally)
+            for fold in self.folds.values():
+                self.tables.apply(fold.changes())
         self.tally.seconds = time.monotonic() - begun
 
     def _fold(self, partition: int, records: list[Record]) -> None:
@@ -106,6 +109,19 @@ class FreshFold:
     def vector(self) -> dict[int, int]:
         """The next offset of every partition of the fold."""
         return {p: fold.next for p, fold in self.folds.items()}
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection meanwhile: rows are tuples without cycles, and looking through millions of them again and
+    again costs a quarter of the fold."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def ends_of(applied: Mapping[int, int], begins: Mapping[int, int]) -> LogRange:
