@@ -56,7 +56,7 @@ def test_shared_subscriptions_are_refused(connect: Connect, shared: str) -> None
         pytest.param(raw.subscribe(V311, 1, ("", 0)), id="empty-filter [MQTT-4.7.3-1]"),
         pytest.param(raw.subscribe(V311, 1, (b"a\xff", 0)), id="not-utf8 [MQTT-3.8.3-1]"),
         pytest.param(raw.subscribe(V311, 1, (b"a\x00", 0)), id="nul [MQTT-4.7.3-2]"),
-        pytest.param(raw.subscribe(V311, 1, ("a", 3)), id="qos-3 3.1.1 [MQTT-3-8.3-4]"),
+        pytest.param(raw.subscribe(V311, 1, ("a", 3)), id="qos-3 3.1.1 [MQTT-3.8.3-4]"),
         pytest.param(raw.subscribe(V311, 1, ("a", 0x10)), id="reserved-bits [MQTT-3.8.3-5]"),
         pytest.param(raw.subscribe(V311, 0, ("a", 0)), id="packet-id-0 [MQTT-2.2.1-3]"),
         pytest.param(raw.subscribe(V311, 1, ("a", 0), first=0x80), id="flags-0 [MQTT-3.8.1-1]"),
