@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from litestar import Request
 from litestar.handlers import HTTPRouteHandler
@@ -17,6 +17,8 @@ from query_api.fluxmq.errors import answer_error
 from query_api.freshness import Freshness
 from query_api.requests import Query, parse_query, trimmed
 from query_api.service import Service
+
+AT_LEAST_HEADER: Final = b"mqledger-at-least"
 
 
 class Asked:
@@ -42,8 +44,12 @@ class Asked:
 
         Raises InvalidError, TooLateError, UnavailableError. To be called before the first query.
         """
-        at_least = trimmed(self.query, "at_least") or self._request.headers.get("mqledger-at-least", "").strip()
-        self._freshness = await self.service.fresh(at_least)
+        self._freshness = await self.service.fresh(trimmed(self.query, "at_least") or self._at_least_header())
+
+    def _at_least_header(self) -> str:
+        # Most requests have none: Litestar's Headers would cost more than the search.
+        headers: Iterable[tuple[bytes, bytes]] = self._request.scope["headers"]
+        return next((value for name, value in headers if name == AT_LEAST_HEADER), b"").decode("latin-1").strip()
 
     def headers(self) -> dict[str, str]:
         """Freshness headers: of the queries made, or of now when none was."""

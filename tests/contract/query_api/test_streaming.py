@@ -81,7 +81,8 @@ def test_everything_in_bounded_memory(api: Api, tables: Tables, shared_api: tupl
 
 def unchunked(body: bytes) -> bytes:
     """The body of a chunked message."""
-    parts, at = [], 0
+    parts: list[bytes] = []
+    at = 0
     while True:
         end = body.index(b"\r\n", at)
         size = int(body[at:end], 16)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from query_api.keyset import bounds, following, storable, successor
 
-texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=("Cs",)), max_size=6)
+texts = st.text(st.characters(exclude_characters="\x00", exclude_categories=["Cs"]), max_size=6)
 edgy = st.text(st.sampled_from("\x01a\u007f\ud7ff\ue000\uffff\U0010fffe\U0010ffff"), max_size=4)
 
 

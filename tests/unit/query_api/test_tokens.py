@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,7 @@ from schemas.settings import Secret, SettingsError
 
 OLD, NEW = b"o" * 32, b"n" * 32
 TOKENS = Tokens([NEW, OLD])
-contexts = st.lists(st.text(st.characters(exclude_categories=("Cs",)), max_size=4), max_size=4).map(tuple)
+contexts = st.lists(st.text(st.characters(exclude_categories=["Cs"]), max_size=4), max_size=4).map(tuple)
 BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 
@@ -59,7 +61,7 @@ def test_anything_else_is_a_bad_token(text: str) -> None:
 @pytest.mark.parametrize(
     "change", [lambda t: t + "=", lambda t: t[:-1], lambda t: t + "A", lambda t: " " + t, lambda t: t * 2]
 )
-def test_other_spellings_are_bad_tokens(change) -> None:  # type: ignore[no-untyped-def]
+def test_other_spellings_are_bad_tokens(change: Callable[[str], str]) -> None:
     with pytest.raises(BadTokenError):
         TOKENS.open("page", (), change(TOKENS.seal("page", (), b"device-1")))
 
