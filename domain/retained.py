@@ -11,7 +11,6 @@ import msgspec
 from domain.topics import TopicTree
 from schemas.positions import Position
 
-
 _CLEARS = 65_536
 """Clears remembered per tenant: they only have to outlive the messages that other partitions have under way."""
 

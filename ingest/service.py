@@ -14,14 +14,14 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from ingest.log.herald import Herald
-from ingest.log.journal import AppendFailed, Journal
+from ingest.log.journal import AppendError, Journal
 from ingest.log.reader import LogReader
 from ingest.log.record import Applied
 from ingest.log.topic_check import check_topics
 from ingest.mqtt.codec import ReasonCode
 from ingest.mqtt.server import Server
 from ingest.node.duties import Duties
-from ingest.node.node import Node, Superseded
+from ingest.node.node import Node, SupersededError
 from ingest.node.payloads import Payloads
 from ingest.settings import IngestSettings
 from ops.health import Health
@@ -172,7 +172,7 @@ class IngestService:
     # When an append fails
 
     def _failed(self, error: BaseException) -> None:
-        if not isinstance(error, AppendFailed | KafkaError | OSError):
+        if not isinstance(error, AppendError | KafkaError | OSError):
             self._give_up(error)
         elif not self._recovering:
             self._recovering = True
@@ -190,7 +190,7 @@ class IngestService:
                 await self.journal.open()
                 continued = await self._begin_incarnation(continued)
                 break
-            except (AppendFailed, KafkaError, OSError) as error:
+            except (AppendError, KafkaError, OSError) as error:
                 log.warning("the log is still away", extra={"error": repr(error), "retry_in": delay})
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, _BACKOFF[1])
@@ -210,7 +210,7 @@ class IngestService:
         self.ready = Health(False, "stopping")
         self.server.draining = True
         self.server.stop_listening()
-        superseded = self._over.done() and isinstance(self._over.exception(), Superseded)
+        superseded = self._over.done() and isinstance(self._over.exception(), SupersededError)
         if superseded or self._over.done():
             self.server.abort_all()
         else:

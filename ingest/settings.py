@@ -38,7 +38,7 @@ class MqttSettings:
     connect_timeout: float = 10.0
     """Seconds a new connection has to send CONNECT."""
     max_keep_alive: int = 65_535
-    """Longest keep alive in seconds; MQTT 5 clients that ask for more (or none) are told this one when it is below 65535."""
+    """Longest keep alive in seconds; below 65535, MQTT 5 clients that ask for more or none are told this one."""
     max_connections: int = 100_000
     """Connections accepted at once."""
     outbound_high_water: int = 1_048_576

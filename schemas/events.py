@@ -407,7 +407,7 @@ class Heartbeat(Event, frozen=True, tag="heartbeat.1"):
     applied: list[int]
     listeners: list[Listener]
     counters: dict[str, int]
-    """Totals of this incarnation, such as ``packets.connect.received``, ``bytes.sent``, ``messages.dropped.queue_full``."""
+    """Totals of this incarnation, such as ``packets.connect.received``, ``messages.dropped.expired``."""
     gauges: dict[str, int]
     """Present values, such as ``connections``, ``sessions``, ``subscriptions``, ``topics``, ``retained``."""
     maxima: dict[str, int]

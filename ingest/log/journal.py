@@ -31,7 +31,7 @@ from schemas.settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 
-class AppendFailed(Exception):
+class AppendError(Exception):
     """An append failed and the producer cannot be trusted any more."""
 
 
@@ -142,7 +142,7 @@ class Journal:
         try:
             metadata = await future
         except KafkaError as error:
-            raise AppendFailed(str(error)) from error
+            raise AppendError(str(error)) from error
         return int(metadata.offset)  # type: ignore[attr-defined]
 
     def _queue(self, lane: Lane) -> None:
@@ -165,7 +165,7 @@ class Journal:
     ) -> asyncio.Future[object]:
         producer = self._producer
         if producer is None:
-            raise AppendFailed("the producer is closed")
+            raise AppendError("the producer is closed")
         batch = producer.create_batch()
         headers = frame_headers(self.node, incarnation, sequence, stamp, self.vector, events)
         if batch.append(key=None, value=encode_events(events), timestamp=None, headers=headers) is None:
@@ -192,7 +192,7 @@ class Journal:
             try:
                 metadata = await future
             except KafkaError as error:
-                raise AppendFailed(f"{type(error).__name__}: {error}") from error
+                raise AppendError(f"{type(error).__name__}: {error}") from error
             await self._landed(lane, sealed, metadata)
 
     async def _landed(self, lane: Lane, sealed: Sealed, metadata: object) -> None:
@@ -204,7 +204,7 @@ class Journal:
             # A response without an offset (a duplicate), or one that leaves a gap: read the log.
             await self.catch_up(lane.partition, offset + 1 if offset >= 0 else None)
             if lane.sealed is sealed:
-                raise AppendFailed(f"the frame said to be at {lane.partition}/{offset} is not there")
+                raise AppendError(f"the frame said to be at {lane.partition}/{offset} is not there")
         if lane.events and not lane.queued:
             self._queue(lane)
 

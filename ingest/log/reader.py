@@ -20,7 +20,7 @@ _BATCH = 500
 _BUFFERED = 2_000
 
 
-class LogTruncated(RuntimeError):
+class LogTruncatedError(RuntimeError):
     """The log no longer holds what this node still needs."""
 
 
@@ -82,7 +82,7 @@ class LogReader:
         """The frames of a partition from ``start`` to below ``stop``, in order.
 
         Raises:
-            LogTruncated: ``start`` is no longer in the log.
+            LogTruncatedError: ``start`` is no longer in the log.
         """
         tp = self._partitions[partition]
         async with self._lock:
@@ -139,7 +139,7 @@ class _Merge:
             if not any(self._buffers) and all(f >= s for f, s in zip(self._fetched, self._stops, strict=True)):
                 return
             if not taken and not self._starving():
-                raise LogTruncated(f"frames depend on each other in a circle at {self.at}: the log is damaged")
+                raise LogTruncatedError(f"frames depend on each other in a circle at {self.at}: the log is damaged")
 
     def _starving(self) -> list[int]:
         return [p for p, stop in enumerate(self._stops) if not self._buffers[p] and self._fetched[p] < stop]

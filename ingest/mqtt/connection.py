@@ -527,7 +527,8 @@ class Connection(asyncio.Protocol):
 
     def _on_unsubscribe(self, packet: UnsubscribePacket) -> None:
         session = self.session
-        assert session is not None and session.state is not None
+        assert session is not None
+        assert session.state is not None
         held, coming = session.state.subscriptions, self.subscribing or ()
         gone: set[str] = set()
         codes = []
@@ -561,6 +562,20 @@ class Connection(asyncio.Protocol):
         self._disconnect(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__} is not expected here")
 
     # From the node
+
+    def can_take(self, qos: int) -> bool:
+        """Whether a message may be sent at this moment, ahead of nothing that waits [MQTT-3.3.4-9]."""
+        if self.blocked:
+            return False
+        if qos == 0:
+            return True
+        session = self.session
+        outbox = session.outbox  # type: ignore[union-attr]
+        if outbox is None:
+            return qos == 1 or not session.persistent  # type: ignore[union-attr]
+        return not (
+            outbox.pending or self.resend or len(outbox.inflight) >= self.window or (qos == 2 and session.persistent)  # type: ignore[union-attr]
+        )
 
     def published(self, event: Published, answer: bytes) -> None:
         """A publish of this client was applied: PUBACK or PUBREC, or nothing (QoS 0, or the publish was void)."""

@@ -20,7 +20,7 @@ _AWAY_SECONDS = 1.0
 
 
 class Server:
-    """Invariant: ``connections`` are the open sockets; ``paused`` those that wait for the log as a whole to catch up."""
+    """Invariant: ``connections`` are the open sockets; ``paused`` those that wait until the log has caught up."""
 
     def __init__(self, settings: IngestSettings, node: Node, journal: Journal) -> None:
         self.settings = settings.mqtt

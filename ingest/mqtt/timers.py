@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Timers:
-    """Invariant: an open connection with a keep alive is in exactly one slot of the wheel, at or before its deadline."""
+    """Invariant: an open connection with a keep alive is in one slot of the wheel, at or before its deadline."""
 
     def __init__(self, connect_timeout: float, slow_timeout: float) -> None:
         self.now = time.monotonic()

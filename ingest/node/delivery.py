@@ -87,64 +87,55 @@ class Delivery:
         published_qos = message.qos
         base = position << 20 | partition << 4
         encoded: dict[int, tuple[bytes, bytes]] = {}
-        to_flush = self._to_flush
         for target in targets:
             session = target.session
+            to = target
             if target.no_local and session.client_id == message.client_id:
                 if target.from_others is None:
                     continue
-                target = target.from_others
-            qos = target.qos if target.qos < published_qos else published_qos  # noqa: PLR1730, FURB136 - twice as fast
-            retain = message.retain and target.retain_as_published
+                to = target.from_others
+            qos = to.qos if to.qos < published_qos else published_qos  # noqa: FURB136 - half the time of min()
+            retain = message.retain and to.retain_as_published
             connection = session.connection
-            if connection is None:
-                if qos and session.persistent:
-                    self._keep(session, base | retain << 2 | qos, target.ids)
-                continue
-            if qos == 0:
-                if connection.blocked:
-                    self._drop(session, "slow_consumer", None)
-                    continue
-            else:
-                outbox = session.outbox or session.box()
-                if (
-                    outbox.pending
-                    or connection.blocked
-                    or connection.resend
-                    or len(outbox.inflight) >= connection.window
-                    or (qos == 2 and session.persistent)
-                ):
-                    self._keep(session, base | retain << 2 | qos, target.ids)
+            if connection is not None and connection.can_take(qos):
+                key = connection.version << 4 | retain << 2 | qos
+                parts = encoded.get(key)
+                if parts is None or to.ids:
+                    parts = whole_parts(message, connection.version, qos, retain, to.ids, 0)
+                    if not to.ids:
+                        encoded[key] = parts
+                self._send_now(session, connection, base | retain << 2 | qos, parts, to.ids)
+            elif qos:
+                if connection is not None:
                     self._to_pump.add(session)
+                elif not session.persistent:
                     continue
-            key = connection.version << 4 | retain << 2 | qos
-            parts = encoded.get(key)
-            if parts is None or target.ids:
-                parts = whole_parts(message, connection.version, qos, retain, target.ids, 0)
-                if not target.ids:
-                    encoded[key] = parts
-            head, tail = parts
-            if connection.max_out and len(head) + len(tail) + (qos and 2) > connection.max_out:  # [MQTT-3.1.2-24]
-                self._drop(session, "packet_too_large", None)
-                continue
-            out = connection.out
-            if qos:
-                item = base | retain << 2 | qos
-                packet_id = outbox.begin(item)
-                if target.ids:
-                    outbox.subscription_ids[item] = target.ids
-                out.append(head)
-                out.append(PACKET_ID[packet_id])
-                out.append(tail)
-                if session.persistent:
-                    self._homes[session.partition].dirty.add(session)
-            else:
-                out.append(head)
-                out.append(tail)
-            connection.messages_out += 1
-            if not connection.to_flush:
-                connection.to_flush = True
-                to_flush.append(connection)
+                self._keep(session, base | retain << 2 | qos, to.ids)
+            elif connection is not None:
+                self._drop(session, "slow_consumer", None)
+
+    def _send_now(
+        self, session: Session, connection: Connection, item: Entry, parts: tuple[bytes, bytes], ids: tuple[int, ...]
+    ) -> None:
+        head, tail = parts
+        qos = item & 3
+        if connection.max_out and len(head) + len(tail) + (qos and 2) > connection.max_out:  # [MQTT-3.1.2-24]
+            self._drop(session, "packet_too_large", None)
+            return
+        out = connection.out
+        out.append(head)
+        if qos:
+            outbox = session.outbox or session.box()
+            out.append(PACKET_ID[outbox.begin(item)])
+            if ids:
+                outbox.subscription_ids[item] = ids
+            if session.persistent:
+                self._homes[session.partition].dirty.add(session)
+        out.append(tail)
+        connection.messages_out += 1
+        if not connection.to_flush:
+            connection.to_flush = True
+            self._to_flush.append(connection)
 
     def retained(
         self,

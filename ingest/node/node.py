@@ -48,7 +48,7 @@ from schemas.events import (
 log = logging.getLogger(__name__)
 
 
-class Superseded(RuntimeError):
+class SupersededError(RuntimeError):
     """Another process with this node's name began a newer incarnation, or this one was declared lost."""
 
 
@@ -141,7 +141,7 @@ class Node:
         """Apply a frame. Called in offset order of its partition, by the journal alone.
 
         Raises:
-            Superseded: the frame says that this incarnation is over.
+            SupersededError: the frame says that this incarnation is over.
         """
         partition, offset = frame.partition, frame.offset
         home = self.homes[partition]
@@ -175,7 +175,7 @@ class Node:
                 home.fences.observe(event)
         self.applied[partition] = offset + 1
         if self.incarnations and home.fences.void(self.name, max(self.incarnations)):
-            raise Superseded(f"node {self.name} has a newer incarnation than {max(self.incarnations)}")
+            raise SupersededError(f"node {self.name} has a newer incarnation than {max(self.incarnations)}")
         if self.due and not self.delivery.catching_up and self.due[0][0] <= self.now():
             self.fire_due()
         self.delivery.flush()

@@ -17,7 +17,7 @@ from ingest.mqtt.codec.text import valid_topic_name
 _V5 = ProtocolVersion.V5
 
 
-def encode_publish_parts(  # noqa: PLR0917  (called for every message: positions cost least)
+def encode_publish_parts(
     topic: str,
     payload: bytes,
     qos: int,
