@@ -92,6 +92,8 @@ LIMITS: Mapping[str, Limit] = {
     "projector.worker": NAME,
     "projector.app_id": NAME,
     "projector.poison": one_of("stop", "dead_letter"),
+    "projector.quarantine": matching(r"(\d+/\d+(,\d+/\d+)*)?", "empty, or partition/offset, several with commas"),
+    "projector.held_sessions": COUNT,
     "projector.batch_events": between(1, 1_000_000),
     "projector.http_host": NOT_EMPTY,
     "projector.http_port": PORT,
