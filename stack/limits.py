@@ -94,6 +94,7 @@ LIMITS: Mapping[str, Limit] = {
     "projector.poison": one_of("stop", "dead_letter"),
     "projector.quarantine": matching(r"(\d+/\d+(,\d+/\d+)*)?", "empty, or partition/offset, several with commas"),
     "projector.held_sessions": COUNT,
+    "projector.ready_lag_ms": between(0, 86_400_000, "milliseconds"),
     "projector.batch_events": between(1, 1_000_000),
     "projector.http_host": NOT_EMPTY,
     "projector.http_port": PORT,
