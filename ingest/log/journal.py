@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -75,6 +75,16 @@ class Journal:
         lane = self.lanes[partition]
         lane.events.append(event)
         lane.owners.append(owner)
+        lane.size += size
+        self.pending_bytes += size
+        if not lane.queued and lane.sealed is None:
+            self._queue(lane)
+
+    def extend(self, partition: int, events: Sequence[AnyEvent], owner: Owner | None, size: int) -> None:
+        """The same for events that follow each other, of ``size`` bytes together."""
+        lane = self.lanes[partition]
+        lane.events.extend(events)
+        lane.owners.extend([owner] * len(events))
         lane.size += size
         self.pending_bytes += size
         if not lane.queued and lane.sealed is None:

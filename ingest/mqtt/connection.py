@@ -98,6 +98,7 @@ class Connection(asyncio.Protocol):
         "listener",
         "max_out",
         "messages_in",
+        "most_receiving",
         "messages_out",
         "out",
         "packets_in",
@@ -143,6 +144,8 @@ class Connection(asyncio.Protocol):
         self.subscribing: set[str] | None = None
         self.inbound: set[int] | None = None
         """Packet identifiers of QoS 2 publishes that are appended and not applied yet."""
+        self.most_receiving = 0x1_0000
+        """Those that there may be; a client of MQTT 3 was told of no limit and has no more identifiers."""
         self.receiving = 0
         """QoS 1 and 2 publishes of the client that are not finished."""
         self.pending = 0
@@ -219,13 +222,10 @@ class Connection(asyncio.Protocol):
         parser = self.parser
         packets = parser.feed(data)
         self.packets_in += len(packets)
-        server.packets_in.update(map(type, packets))
-        handlers = _HANDLERS
-        for packet in packets:
-            if self.state == OPEN:
-                handlers[type(packet)](self, packet)
-            else:
-                self._early(packet)
+        if self.state == OPEN:
+            self._take(packets)
+        else:
+            self._take_early(packets)
         if parser.error is not None and self.state != CLOSED:
             if self.state == CONNECTING:
                 self._hold(None)
@@ -303,16 +303,66 @@ class Connection(asyncio.Protocol):
             if self.transport is not None and not self.transport.is_closing():
                 self.transport.resume_reading()
 
+    def _take(self, packets: list[Packet]) -> None:
+        """Handle packets in order. A run of plain publishes (QoS 1, a topic by name) goes to the log at once."""
+        server = self.server
+        tenant, client_id, epoch = self.tenant, self.client_id, self.epoch
+        counts = server.packets_in
+        run: list[Published] = []
+        size = 0
+        receiving, most, plain_topic = self.receiving, self.most_receiving, server.plain_topic
+        for packet in packets:
+            kind = type(packet)
+            counts[kind] += 1
+            if isinstance(packet, PublishPacket):
+                topic, payload, properties = packet.topic, packet.payload, packet.properties
+                if (
+                    packet.qos == 1
+                    and receiving < most
+                    and 0 < len(topic) <= plain_topic
+                    and not packet.topic_alias
+                ):
+                    receiving += 1
+                    size += _EVENT_BYTES + len(topic) + len(payload) + len(properties)
+                    run.append(
+                        Published(
+                            tenant, client_id, epoch, topic, 1, packet.retain, packet.packet_id, properties, payload
+                        )
+                    )
+                    continue
+            if run:
+                self._append_run(run, size)
+                run, size = [], 0
+            if self.state != OPEN:
+                return
+            _HANDLERS[kind](self, packet)
+            receiving = self.receiving
+        if run:
+            self._append_run(run, size)
+
+    def _append_run(self, run: list[Published], size: int) -> None:
+        self.messages_in += len(run)
+        self.receiving += len(run)
+        self.pending += size
+        self.server.extend(self.partition, run, self, size)
+        if self.pending > self.server.settings.inbound_high_water:
+            self.pause_reading()
+
     # CONNECT
 
-    def _early(self, packet: Packet) -> None:
-        if self.state == CONNECTING:
-            self._hold(packet)
-        elif self.state == NEW:
-            if isinstance(packet, ConnectPacket):
-                self._connect(packet)
-            else:  # [MQTT-3.1.0-1]
-                self.close("the first packet is not CONNECT")
+    def _take_early(self, packets: list[Packet]) -> None:
+        for packet in packets:
+            if self.state == OPEN:
+                self._take([packet])
+                continue
+            if self.state == CONNECTING:
+                self._hold(packet)
+            elif self.state == NEW:
+                self.server.packets_in[type(packet)] += 1
+                if isinstance(packet, ConnectPacket):
+                    self._connect(packet)
+                else:  # [MQTT-3.1.0-1]
+                    self.close("the first packet is not CONNECT")
 
     def _hold(self, packet: Packet | None) -> None:
         """A client may send before CONNACK; what it sends waits."""
@@ -338,6 +388,7 @@ class Connection(asyncio.Protocol):
             self.keep_alive = decision.keep_alive * 1.5  # [MQTT-3.1.2-22]
         if packet.version == _V5:
             self.aliases = {}
+            self.most_receiving = server.settings.receive_maximum
 
     def connected(self, session: Session, present: bool) -> None:
         """The node applied ``connected``: the client may be told [MQTT-3.2.2-1]."""
@@ -363,10 +414,8 @@ class Connection(asyncio.Protocol):
 
     def _drain_held(self) -> None:
         held, self.held = self.held or [], None
-        for packet in held:
-            if self.state != OPEN:
-                return
-            _HANDLERS[type(packet)](self, packet)
+        if self.state == OPEN:
+            self._take(held)
         if self.parser.error is not None and self.state == OPEN:
             self._protocol_error(self.parser.error)
         self.resume_reading()
@@ -416,7 +465,7 @@ class Connection(asyncio.Protocol):
             self.pause_reading()
 
     def _over_receive_maximum(self, packet: PublishPacket) -> bool:
-        if self.version != _V5 or self.receiving < self.server.settings.receive_maximum:
+        if self.receiving < self.most_receiving:
             return False
         if packet.qos == 2 and packet.dup:
             return False

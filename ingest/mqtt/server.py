@@ -27,6 +27,9 @@ class Server:
         self.partitions = settings.kafka.partitions
         self.node = node
         self.append = journal.append
+        self.extend = journal.extend
+        self.plain_topic = settings.mqtt.max_topic_levels
+        """A topic of so many characters or less cannot have too many levels."""
         self.homes = node.homes
         self.delivery = node.delivery
         self.counters = node.counters
