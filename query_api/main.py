@@ -48,6 +48,11 @@ def check(settings: ApiSettings) -> None:
     """Raises SettingsError, with how to mend it, for settings with which the API must not start."""
     if settings.workers < 1:
         raise SettingsError("workers is below 1; the API needs at least one worker.")
+    if not 1 <= settings.max_streams < settings.postgres.pool_max:
+        raise SettingsError(
+            f"max_streams is {settings.max_streams} and pool_max {settings.postgres.pool_max}; unlimited lists need at "
+            "least one connection and must leave one for everything else."
+        )
     if not settings.allow_anonymous_remote and not _loopback(settings.host):
         raise SettingsError(
             f"The API would listen on {settings.host}, where others can reach it, and knows no accounts yet; "

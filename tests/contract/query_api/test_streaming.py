@@ -40,20 +40,29 @@ def literal(value: object) -> str:
     return f"'{value}'" if isinstance(value, str) else str(value)
 
 
-def idle_in_transaction(tables: Tables) -> int:
-    """How many API connections hold a transaction open."""
+WAITING = (
+    "from pg_stat_activity where application_name = 'mqledger-api' and state = 'idle in transaction' "
+    "and query like '%sessions/all%' and datname = current_database()"
+)
+"""Streams whose next rows nobody has asked for yet, since the client takes nothing."""
+
+
+def waiting(tables: Tables, what: str = "count(*)") -> int:
+    """How many streams wait for their client; with ``what``, a sum over them."""
 
     async def count() -> int:
         connection = await tables.connect()
         try:
-            return await connection.fetchval(  # type: ignore[no-any-return]
-                "select count(*) from pg_stat_activity where application_name = 'mqledger-api' "
-                "and state = 'idle in transaction' and query like '%sessions%' and datname = current_database()"
-            )
+            return await connection.fetchval(f"select {what} {WAITING}")  # type: ignore[no-any-return]
         finally:
             await connection.close()
 
     return run_async(count())  # type: ignore[no-any-return]
+
+
+def kill_waiting(tables: Tables) -> int:
+    """End the connections of those streams; gives how many."""
+    return waiting(tables, "count(*) filter (where pg_terminate_backend(pid))")
 
 
 @pytest.mark.slow
@@ -113,8 +122,8 @@ def test_a_client_that_goes_away_holds_nothing(api: Api, tables: Tables) -> None
     with socket.create_connection(("127.0.0.1", api.port), timeout=30) as client:
         client.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\n\r\n")
         client.recv(100)
-        assert idle_in_transaction(tables) >= 1
-    eventually_sync(lambda: idle_in_transaction(tables) == 0, 10, "a transaction is still open")
+        eventually_sync(lambda: waiting(tables) == 1, 10, "no stream waits")
+    eventually_sync(lambda: waiting(tables) == 0, 10, "a transaction is still open")
 
 
 def test_a_client_that_takes_nothing_is_cut_off(tables: Tables, start_api: StartApi) -> None:
@@ -129,7 +138,7 @@ def test_a_client_that_takes_nothing_is_cut_off(tables: Tables, start_api: Start
         second = api.sessions()
         assert (second.status, second.headers.get("retry-after")) in ((503, "1"), (200, None))
         assert time.monotonic() - begun < 5
-        eventually_sync(lambda: idle_in_transaction(tables) == 0, 10, "a transaction is still open")
+        eventually_sync(lambda: waiting(tables) == 0, 10, "a transaction is still open")
     assert len(api.ids()) == 60_000
 
 
@@ -138,10 +147,7 @@ def test_a_failure_on_the_way_does_not_look_like_the_end(api: Api, tables: Table
     with socket.create_connection(("127.0.0.1", api.port), timeout=30) as client:
         client.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         taken = client.recv(100)
-        tables.execute(
-            "select pg_terminate_backend(pid) from pg_stat_activity "
-            "where application_name = 'mqledger-api' and state = 'idle in transaction'"
-        )
+        eventually_sync(lambda: kill_waiting(tables) == 1, 10, "no stream waits")
         while part := client.recv(1 << 16):
             taken += part
     assert not taken.endswith(b"0\r\n\r\n")

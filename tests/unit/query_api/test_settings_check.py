@@ -23,7 +23,15 @@ def test_beyond_loopback_needs_a_word(host: str) -> None:
     check(ApiSettings(host=host, allow_anonymous_remote=True))
 
 
-@pytest.mark.parametrize("settings", [ApiSettings(workers=0), ApiSettings(token_keys=Secret("short"))])
+@pytest.mark.parametrize(
+    "settings",
+    [
+        ApiSettings(workers=0),
+        ApiSettings(token_keys=Secret("short")),
+        ApiSettings(max_streams=0),
+        ApiSettings(max_streams=8),
+    ],
+)
 def test_other_refusals(settings: ApiSettings) -> None:
     with pytest.raises(SettingsError):
         run(settings)
