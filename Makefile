@@ -51,15 +51,15 @@ $(BASE):
 # The build tools are locked too and the project is built with them: nothing unlocked is ever fetched.
 $(RUNTIME): $(BASE) requirements/build.txt requirements/runtime.txt pyproject.toml
 	@echo "installing what mqledger runs on"
-	@$(PIP) install --progress-bar on --require-hashes --only-binary :all: -r requirements/build.txt
-	@$(PIP) install --progress-bar on --require-hashes -r requirements/runtime.txt
+	@$(PIP) install --progress-bar on --require-hashes --only-binary :all: -r requirements/build.txt | sed -u '/^Requirement already/d'
+	@$(PIP) install --progress-bar on --require-hashes -r requirements/runtime.txt | sed -u '/^Requirement already/d'
 	@$(PIP) install --quiet --no-deps --no-build-isolation --no-index --editable .
 	@$(PIP) check
 	@touch $@
 
 $(DEV): $(RUNTIME) requirements/dev.txt
 	@echo "installing the tools for development"
-	@$(PIP) install --progress-bar on --require-hashes -r requirements/dev.txt
+	@$(PIP) install --progress-bar on --require-hashes -r requirements/dev.txt | sed -u '/^Requirement already/d'
 	@$(PIP) check
 	@touch $@
 
