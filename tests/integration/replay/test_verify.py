@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import aiomqtt
 import asyncpg
+from aiokafka.admin import NewTopic
 
 from schemas.events import ClientCounters, Counters, Measured, NodeStarted, SessionEnded, Unsubscribed, Unsubscription
 from schemas.settings import KafkaSettings, PostgresSettings
+from stack.topics import admin_client
 from tests.conftest import RunService
 from tests.integration.replay.cli import Cli
 from tests.integration.replay.logwriter import LogWriter, connected, disconnected, published, subscribed
 from tests.stackkit.eventually import eventually
+from tests.stackkit.process import Stack
 
 
 async def _write(kafka: KafkaSettings) -> None:
@@ -46,7 +50,11 @@ async def _fetch(postgres: PostgresSettings, statement: str) -> Any:
 
 async def _projected(cli: Cli, postgres: PostgresSettings) -> None:
     """Wait until the live tables are at the end of the log."""
-    ends = json.loads(cli.run("replay", "--format", "json").out)["vector"]
+    await _at(postgres, json.loads(cli.run("replay", "--format", "json").out)["vector"])
+
+
+async def _at(postgres: PostgresSettings, ends: dict[str, int]) -> None:
+    """Wait until the live tables are at the vector."""
 
     async def there() -> bool:
         rows = await _fetch(postgres, "select partition, next from applied")
@@ -153,3 +161,48 @@ async def test_what_cannot_be_compared_is_a_sentence(
     await _fetch(migrated_postgres, "update applied set next = 0")
     another = Cli(kafka, migrated_postgres).run("replay", "--verify")
     assert "belong to topic another of cluster another" in another.err
+
+
+async def _make_dead_letter_topic(kafka: KafkaSettings) -> None:
+    """Where the projector puts what it steps over, unless the log has it already."""
+    name = f"{kafka.events_topic}.dead"
+    async with admin_client(kafka) as admin:
+        if name not in await admin.list_topics():
+            await admin.create_topics([NewTopic(name, num_partitions=1, replication_factor=1)])
+
+
+async def test_frames_put_aside_are_stepped_over_as_the_projector_did(
+    kafka: KafkaSettings, migrated_postgres: PostgresSettings, run_service: RunService
+) -> None:
+    cli = Cli(kafka, migrated_postgres)
+    await _make_dead_letter_topic(kafka)
+    async with LogWriter(kafka) as log:
+        epoch = await log.connect("a")
+        await log.raw(log.partition("a"), [], b"poison")
+        await log.of_client("a", subscribed("a", epoch, "x"))
+        await log.raw(log.partition("a"), [], b"poison at the end")
+    run_service("projector", projector__poison="dead_letter")
+    ends = json.loads(cli.run("replay", "--skip-bad", "--format", "json").out)["vector"]
+    await _at(migrated_postgres, ends)
+    result = cli.run("replay", "--verify")
+    assert result.code == 0, result.out + result.err
+    assert "quarantined frames are taken as given" in " ".join(result.out.split())
+
+
+async def test_the_whole_way_from_real_clients(full_stack: Stack) -> None:
+    """What real clients did is in the events, and the read models are what these say."""
+    cli = Cli(full_stack.kafka, full_stack.postgres)
+    port = full_stack.ingest.mqtt_port
+    async with aiomqtt.Client("127.0.0.1", port, identifier="watcher", protocol=aiomqtt.ProtocolVersion.V5) as watcher:
+        await watcher.subscribe("plant/#", qos=1)
+        async with aiomqtt.Client("127.0.0.1", port, identifier="device") as device:
+            for i in range(20):
+                await device.publish(f"plant/{i}", b"\xff%d" % i, qos=i % 3)
+        published = cli.run("events", "--client", "device", "--kind", "published", "--format", "json").json_lines
+        assert [line["data"]["topic"] for line in published] == [f"plant/{i}" for i in range(20)]
+        (granted,) = cli.run("events", "--client", "watcher", "--kind", "subscribed", "--format", "json").json_lines
+        assert granted["data"]["subscriptions"][0]["filter"] == "plant/#"
+        state = json.loads(cli.run("replay", "--format", "json").out)
+        assert {row["client_id"]: row["state"] for row in state["sessions"]} == {"watcher": "connected"}
+        result = cli.run("replay", "--verify")
+        assert result.code == 0, result.out + result.err
