@@ -3,7 +3,8 @@
     python scripts/spec_coverage.py [--all] [--version 5|3.1.1] [--strict]
 
 A test or a line names a statement by its id in brackets: ``[MQTT-3.1.2-4]`` is one of MQTT 5.0; behind the words
-``3.1.1`` (as in ``3.1.1 [MQTT-3.1.2-6], [MQTT-3.1.2-7]``) ids are those of MQTT 3.1.1 up to the next other word.
+``3.1.1`` (as in ``3.1.1 [MQTT-3.1.2-6], [MQTT-3.1.2-7]``) ids are those of MQTT 3.1.1, up to the next other word.
+A statement of 3.1.1 that stands in 5.0 too is named by either id, since code and tests of both are the same.
 ``--strict`` exits with 1 when a statement that binds a broker has no test, or when an id does not exist.
 """
 
@@ -42,6 +43,8 @@ class Statement:
     number: str
     binds: str
     about: str
+    like: str = ""
+    """Number of the statement of MQTT 5.0 that says the same; tests and code that name it serve all versions."""
     tests: list[str] = field(default_factory=list)
     source: list[str] = field(default_factory=list)
 
@@ -57,10 +60,11 @@ def read_statements(path: Path = STATEMENTS) -> dict[Key, Statement]:
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("#"):
             continue
-        version, number, binds, about = line.split(" ", 3)
+        version, number, who, about = line.split(" ", 3)
+        binds, _, like = who.partition("=")
         if (version, number) in statements or binds not in BINDS:
             raise ValueError(f"{path.name} names a statement twice or binds nobody known: {line}")
-        statements[version, number] = Statement(version, number, binds, about)
+        statements[version, number] = Statement(version, number, binds, about, like)
     return statements
 
 
@@ -90,6 +94,10 @@ def collect(statements: dict[Key, Statement]) -> list[str]:
                     strays.append(f"{where} names [MQTT-{key[1]}] of {key[0]}, which does not exist")
                 elif where not in (named := getattr(statements[key], places)):
                     named.append(where)
+    for one in statements.values():
+        if one.like:
+            one.tests += statements["5", one.like].tests
+            one.source += statements["5", one.like].source
     return strays
 
 

@@ -147,6 +147,33 @@ def test_problem_information(connect: Connect, wanted: bool) -> None:
             assert properties.user_properties == ()
 
 
+@pytest.mark.mosquitto_differs("it disconnects for an invalid filter")
+def test_explanations_fit_into_the_packet_size_of_the_client(connect: Connect) -> None:
+    """What doesn't fit is left unsaid, in every acknowledgement and in DISCONNECT.
+
+    [MQTT-3.4.2-2], [MQTT-3.4.2-3], [MQTT-3.5.2-2], [MQTT-3.5.2-3], [MQTT-3.6.2-2], [MQTT-3.6.2-3], [MQTT-3.7.2-2],
+    [MQTT-3.7.2-3], [MQTT-3.9.2-1], [MQTT-3.9.2-2], [MQTT-3.11.2-1], [MQTT-3.11.2-2], [MQTT-3.14.2-3], [MQTT-3.14.2-4]
+    """
+    limit = 60  # CONNACK with the limits of the broker fits, a sentence of explanation behind a code need not
+    client = connect(V5, maximum_packet_size=limit)
+    before = client.bytes_received
+    assert before <= limit
+    for act in (
+        lambda: client.subscribe("a#"),
+        lambda: client.unsubscribe(unique()),
+        lambda: client.publish(unique(), b"x", qos=1),
+        lambda: client.publish(unique(), b"x", qos=2, packet_id=9),
+        lambda: client.send_bytes(b"\x62\x02\x00\x63"),
+        client.ping_through,
+        lambda: client.send_bytes(b"\x36\x00"),
+        client.drain,
+    ):
+        act()
+        # The largest that one act may bring are two answers, as of QoS 2.
+        assert client.bytes_received - before <= 2 * limit
+        before = client.bytes_received
+
+
 def test_problem_information_leaves_publishes_alone(connect: Connect, topic: str) -> None:
     """[MQTT-3.1.2-29]: user properties of messages still come."""
     reader, writer = connect(V5, request_problem_information=False), connect(V5)

@@ -76,6 +76,30 @@ def test_acknowledgements_come_in_order(connect: Connect, version: ProtocolVersi
         writer.expect(PubackPacket, packet_id=packet_id)
 
 
+def test_pubrecs_and_pubcomps_come_in_order(connect: Connect, version: ProtocolVersion) -> None:
+    """[MQTT-4.6.0-3], 3.1.1 [MQTT-4.6.0-3]: in the order of the PUBLISH and PUBREL packets."""
+    writer = connect(version)
+    identifiers = [writer.send_publish(unique(), b"x", qos=2) for _ in range(15)]
+    for packet_id in identifiers:
+        writer.expect(PubrecPacket, packet_id=packet_id)
+    writer.send(*(PubrelPacket(packet_id) for packet_id in identifiers))
+    for packet_id in identifiers:
+        writer.expect(PubcompPacket, packet_id=packet_id)
+
+
+def test_pubrels_come_in_order(connect: Connect, version: ProtocolVersion, topic: str) -> None:
+    """[MQTT-4.6.0-4], 3.1.1 [MQTT-4.6.0-4]: in the order of the PUBREC packets, whatever that is."""
+    reader, writer = connect(version), connect(version)
+    reader.subscribed(topic, qos=2)
+    for n in range(10):
+        writer.publish(topic, b"%d" % n, qos=2)
+    identifiers = [reader.expect_message(topic, b"%d" % n, ack=False).packet_id for n in range(10)]
+    identifiers.reverse()
+    reader.send(*(PubrecPacket(packet_id) for packet_id in identifiers))
+    for packet_id in identifiers:
+        reader.expect(PubrelPacket, packet_id=packet_id)
+
+
 def test_mixed_qos_in_one_stream(connect: Connect, version: ProtocolVersion, topic: str) -> None:
     """[MQTT-4.6.0-5]: messages of equal QoS stay in order among themselves."""
     reader, writer = connect(version), connect(version)

@@ -48,7 +48,7 @@ def test_qos_0_does_not_wait(connect: Connect, version: ProtocolVersion, topic: 
 
 
 def test_inflight_comes_again(connect: Connect, version: ProtocolVersion, topic: str) -> None:
-    """[MQTT-3.3.1-1], [MQTT-4.4.0-1], [MQTT-4.6.0-1]: first, in order, with DUP and the same identifiers."""
+    """[MQTT-3.3.1-1], [MQTT-4.4.0-1], [MQTT-4.6.0-1], [MQTT-4.3.2-3]: in order, DUP, same identifiers."""
     reader, writer = connect(version, **keep(version)), connect(version)
     reader.subscribed(topic, qos=2)
     for n in range(6):

@@ -52,6 +52,22 @@ def test_messages_without_the_flag_change_nothing(connect: Connect, topic: str) 
     quiet(reader, writer)
 
 
+def test_retained_with_qos_0(connect: Connect, topic: str) -> None:
+    """3.1.1 [MQTT-3.3.1-7]: with QoS 0 it may be forgotten, but the older one is gone in any case."""
+    writer = connect(V311)
+    writer.publish(topic, b"old", qos=1, retain=True)
+    writer.publish(topic, b"new", qos=0, retain=True)
+    writer.publish(topic, b"", qos=1)
+    reader = connect(V311)
+    reader.subscribed(topic)
+    writer.publish(topic, b"live", qos=1)
+    first = reader.expect_message(topic)
+    if first.payload == b"new":
+        assert first.retain
+        first = reader.expect_message(topic)
+    assert first.payload == b"live"
+
+
 @pytest.mark.parametrize("published", [0, 1, 2])
 @pytest.mark.parametrize("granted", [0, 1, 2])
 def test_qos_of_retained_messages(connect: Connect, published: int, granted: int) -> None:
@@ -131,7 +147,7 @@ def test_retained_messages_expire(connect: Connect) -> None:
 
 
 def test_retained_message_of_a_client_that_left(connect: Connect, version: ProtocolVersion, topic: str) -> None:
-    """MQTT 5.0, 4.1: retained messages belong to no session."""
+    """3.1.1 [MQTT-3.1.2-7] and MQTT 5.0, 4.1: retained messages belong to no session."""
     writer = connect(version)
     writer.publish(topic, b"r", qos=1, retain=True)
     writer.disconnect()

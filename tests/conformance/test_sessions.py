@@ -82,7 +82,7 @@ def test_sessions_move_between_versions(connect: Connect, topic: str) -> None:
 
 
 def test_takeover(connect: Connect, version: ProtocolVersion, broker: Target) -> None:
-    """[MQTT-3.1.4-3], 3.1.1 [MQTT-3.1.4-2]: the old connection ends (0x8E), the new one serves."""
+    """[MQTT-3.1.4-3], [MQTT-3.14.2-2], 3.1.1 [MQTT-3.1.4-2]: the old connection ends (0x8E), the new one serves."""
     old = connect(version)
     new = connect(version, old.client_id)
     old.expect_refusal(ReasonCode.SESSION_TAKEN_OVER, promised=broker.promises.reasons)

@@ -31,6 +31,19 @@ def test_will_after_a_protocol_error(connect: Connect, version: ProtocolVersion,
     reader.expect_message(topic, b"gone")
 
 
+def test_no_will_where_none_was_given(connect: Connect, version: ProtocolVersion) -> None:
+    """3.1.1 [MQTT-3.1.2-11], [MQTT-3.1.2-12]: a client without a will leaves nothing behind."""
+    reader, writer = connect(version), connect(version)
+    reader.subscribed("#")
+    client = connect(version)
+    client.reset()
+    sentinel = unique()
+    writer.publish(sentinel, b"sentinel", qos=1)
+    while (message := reader.expect_message()).topic != sentinel:
+        assert client.client_id not in message.topic
+        assert client.client_id.encode() not in message.payload
+
+
 def test_no_will_after_disconnect(connect: Connect, version: ProtocolVersion, topic: str) -> None:
     """[MQTT-3.1.2-10], [MQTT-3.14.4-3], 3.1.1 [MQTT-3.1.2-10], [MQTT-3.14.4-3]: DISCONNECT discards it."""
     reader, writer = connect(version), connect(version)

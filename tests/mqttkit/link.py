@@ -174,6 +174,7 @@ class Link:
             except Ended:
                 assert not promised, f"the connection ended without a DISCONNECT {[hex(r) for r in reasons]}"
                 return
+            assert said.properties.session_expiry_interval is None, f"not for a server [MQTT-3.14.2-2]: {said}"
             wanted = [hex(reason) for reason in reasons]
             assert not promised or said.reason_code in reasons, f"DISCONNECT {said} does not say one of {wanted}"
         self.expect_closed(timeout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 import pytest
 
@@ -21,6 +22,13 @@ def breakable(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BreakableKaf
     """A Kafka that only tests of this module use."""
     with local_stack(tmp_path_factory.mktemp("breakable")) as services:
         yield BreakableKafka(services)
+
+
+@pytest.fixture
+def closing() -> Iterator[ExitStack]:
+    """Closes what a test enters into it: ``closing.enter_context(Client(...))``."""
+    with ExitStack() as stack:
+        yield stack
 
 
 @pytest.fixture
