@@ -45,6 +45,7 @@ class Watch:
         self._reading = asyncio.Event()
         self._wanted = asyncio.Event()
         self._waiting = 0
+        self._told = ""
         self.alive = False
         """Postgres answers."""
         self.ready: frozenset[str] = frozenset()
@@ -58,10 +59,7 @@ class Watch:
             try:
                 await self._watch()
             except Exception as error:
-                if not postgres.is_away(error) and not isinstance(error, postgres.NOT_MIGRATED):
-                    logger.exception("watching Postgres failed; trying again")
-                else:
-                    logger.warning("Postgres is away; trying again", extra={"error": repr(error)})
+                self._tell(error)
             finally:
                 self._publish_away()
             # A pace, not a wait for something: the next attempt may find Postgres back.
@@ -116,7 +114,16 @@ class Watch:
         applied = [Applied(*row) for row in rows]
         return freshness(applied, tokens, time.monotonic()), frozenset(row["name"] for row in ready)
 
+    def _tell(self, error: Exception) -> None:
+        if not postgres.is_away(error) and not isinstance(error, postgres.NOT_MIGRATED):
+            logger.error("watching Postgres failed; trying again", exc_info=error)
+        elif repr(error) != self._told:
+            # Once per cause, not twice a second while it lasts.
+            logger.warning("Postgres can't be used now; trying again", extra={"error": repr(error)})
+        self._told = repr(error)
+
     def _publish(self, reading: Freshness | None, ready: frozenset[str]) -> None:
+        self._told = ""
         self.freshness, self.ready, self.alive = reading, ready, True
         self._wake()
 
