@@ -102,6 +102,7 @@ LIMITS: Mapping[str, Limit] = {
     "api.port": PORT,
     "api.workers": between(1, 256),
     "api.max_streams": between(1, 1_000),
+    "api.stall_timeout": SECONDS,
     "api.max_wait": between(0, 3_600, "seconds"),
     "api.tenant": NOT_EMPTY,
     "local.data": NOT_EMPTY,
