@@ -114,7 +114,7 @@ def test_a_delivery_that_began_is_finished(connect: Connect, topic: str) -> None
     quiet(reader, writer)
 
 
-@pytest.mark.mosquitto_differs("it lets it through with the time that was left")
+@pytest.mark.mosquitto_differs("it delivers it, without an expiry")
 def test_expiry_zero(connect: Connect, topic: str) -> None:
     """[MQTT-3.3.2-5]: an interval of 0 reaches those who are there, and waits for nobody."""
     away, writer = connect(V5, **keep(V5)), connect(V5)

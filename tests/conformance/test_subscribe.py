@@ -111,7 +111,7 @@ def test_resubscribing_replaces(connect: Connect, version: ProtocolVersion, topi
 @pytest.mark.parametrize("published", [0, 1, 2])
 @pytest.mark.parametrize("granted", [0, 1, 2])
 def test_qos_is_the_lower_of_both(connect: Connect, version: ProtocolVersion, published: int, granted: int) -> None:
-    """[MQTT-3.8.4-8], [MQTT-4.3.2-2], 3.1.1 [MQTT-3.8.4-6]: delivered at the lower of what was published and granted."""
+    """[MQTT-3.8.4-8], [MQTT-4.3.2-2], 3.1.1 [MQTT-3.8.4-6]: the lower of what was published and granted."""
     topic = unique()
     reader, writer = connect(version), connect(version)
     reader.subscribed(topic, qos=granted)
