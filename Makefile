@@ -23,6 +23,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 PACKAGES := schemas domain ops ingest projector query_api stack
 CODE := $(PACKAGES) tests bench
 FUZZ_SECONDS ?= 600
+FUZZ_STRINGS ?= 1000000
 
 # Stamps say what .venv holds: made again when a lock or the project's description changes.
 BASE := $(VENV)/.base
@@ -98,7 +99,8 @@ bench: install
 	@$(BIN)/python -m bench
 
 fuzz: install
-	@$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
+	@$(BIN)/python -m tests.fuzz.mqtt_codec --seconds $(FUZZ_SECONDS)
+	@$(BIN)/python -m tests.fuzz.socket_fuzz --count $(FUZZ_STRINGS)
 
 docs: $(DEV)
 	@$(BIN)/mqledger config docs > docs/configuration.md
