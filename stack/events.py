@@ -24,7 +24,7 @@ from stack.logreader.range import LogRange, resolve_range
 from stack.logreader.scan import Scan
 from stack.logreader.select import DEFAULT_TENANT, KIND_NAMES, Wanted
 from stack.logreader.sighting import Sighting
-from stack.logreader.source import LogSource, open_log
+from stack.logreader.source import LogSource, open_log, quiet_clients
 from stack.logreader.statusline import StatusLine, rate_text
 from stack.logreader.users import UsersByEpoch
 
@@ -102,7 +102,7 @@ class Output:
 @click.option("--skip-bad", is_flag=True, help="Report frames that cannot be read, and go on.")
 @click.option("--progress/--no-progress", default=True, help="Say on standard error how far a long reading is.")
 @click.pass_obj
-def events(  # noqa: PLR0917 - the options of the command line
+def events(
     app: App,
     clients: tuple[str, ...],
     users: tuple[str, ...],
@@ -155,6 +155,8 @@ def events(  # noqa: PLR0917 - the options of the command line
         raise click.UsageError("No event can match all of this: see which kinds have a topic or a client.")
     if follow and last is None and since is None:
         last = FOLLOW_LAST
+    if not follow:  # who follows wants to know that Kafka is away
+        quiet_clients()
     output = Output(form, payloads, void, limit, last, follow, skip_bad, progress, partitions)
     try:
         asyncio.run(Reading(app.config.kafka, wanted, since, until, output).run())

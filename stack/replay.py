@@ -18,7 +18,7 @@ from stack.events import INTERRUPTED, BoundType
 from stack.logreader.bounds import AtTime, Bound, time_text
 from stack.logreader.fold import FoldTally, FreshFold
 from stack.logreader.range import resolve_range
-from stack.logreader.source import open_log
+from stack.logreader.source import open_log, quiet_clients
 from stack.logreader.state import DEFAULT_WHAT, WHAT, WRITERS, State
 from stack.logreader.statusline import StatusLine, rate_text
 
@@ -41,7 +41,7 @@ from stack.logreader.statusline import StatusLine, rate_text
 @click.option("--skip-bad", is_flag=True, help="Report frames that cannot be folded, and step over them.")
 @click.option("--progress/--no-progress", default=True, help="Say on standard error how far a long fold is.")
 @click.pass_obj
-def replay(  # noqa: PLR0917 - the options of the command line
+def replay(
     app: App,
     until: Bound | None,
     what: tuple[str, ...],
@@ -67,6 +67,7 @@ def replay(  # noqa: PLR0917 - the options of the command line
     checksums, then every row that differs with key, column, live and folded value. The exit code is 0 when there is no
     difference, else 1. The rows of `nodes` come from heartbeats and cannot be proven from the log.
     """
+    quiet_clients()
     folder = _Replay(app.config.kafka, StatusLine(progress), skip_bad)
     try:
         if verifying:

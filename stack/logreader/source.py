@@ -5,6 +5,7 @@ One consumer, assigned by hand; it commits nothing and belongs to no group, so i
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -29,6 +30,12 @@ Record = Any
 """An aiokafka ConsumerRecord: offset, timestamp, headers, value."""
 Batch = dict[int, list[Record]]
 """Records by partition, in offset order within each."""
+
+
+def quiet_clients() -> None:
+    """Let what Kafka's clients log not stand beside our own sentence about the same failure."""
+    for name in ("aiokafka", "projector"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas import frames
 from schemas.events import AnyEvent, NodeLost, NodeStopped, Published
-from schemas.filters import client_mask, may_contain, topic_mask
+from schemas.filters import MOST_MEMBERS, client_mask, may_contain, topic_mask
 from schemas.frames import Frame, FrameError, encode_events, frame_headers, read_frame
 from schemas.positions import MAX_INDEX
 from tests.golden.examples import FRAME_HEADER
@@ -72,6 +72,15 @@ def test_the_filter_holds_every_client_and_topic(events: list[AnyEvent]) -> None
                 assert may_contain(summary, client_mask(one.tenant, one.client_id))
         if hasattr(event, "topic"):
             assert may_contain(summary, topic_mask(event.topic))
+
+
+def test_a_frame_with_very_many_members_has_an_empty_filter_which_denies_nothing() -> None:
+    def frame(members: int) -> Frame:
+        return _read([Published("t", f"c{i}", 1, "a", 1, False, 0, b"", b"") for i in range(members - 1)])
+
+    assert len(frame(MOST_MEMBERS).filter) == 512
+    assert frame(MOST_MEMBERS + 1).filter == b""
+    assert may_contain(frame(MOST_MEMBERS + 1).filter, client_mask("t", "anybody"))
 
 
 def test_a_frame_holds_no_more_than_a_position_can_name() -> None:
