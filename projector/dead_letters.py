@@ -7,6 +7,8 @@ Headers of a copy: those of the frame, then ``dead.partition``, ``dead.offset``,
 from __future__ import annotations
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from projector.inbox import Message
 from projector.settings import ProjectorSettings
@@ -38,8 +40,25 @@ class DeadLetterTopic:
             "dead.worker": self._settings.worker,
         }
         headers = [*message.headers, *((name, text.encode()) for name, text in why.items())]
+        await self._create()
         await producer.start()
         try:
             await producer.send_and_wait(self._topic, value=message.value, headers=headers)
         finally:
             await producer.stop()
+
+    async def _create(self) -> None:
+        """Make the topic if it is not there; it is kept for ever, like the events."""
+        kafka = self._settings.kafka
+        admin = AIOKafkaAdminClient(**kafka_client_options(kafka))
+        await admin.start()
+        try:
+            if self._topic not in await admin.list_topics():
+                configs = {"retention.ms": "-1", "max.message.bytes": str(2 * MAX_MESSAGE_BYTES)}
+                topic = NewTopic(self._topic, 1, kafka.replication, topic_configs=configs)
+                response = await admin.create_topics([topic])
+                for _, code, message in response.topic_errors:
+                    if code and code != TopicAlreadyExistsError.errno:
+                        raise for_code(code)(f"{self._topic} can't be created: {message}")
+        finally:
+            await admin.close()
