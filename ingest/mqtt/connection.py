@@ -316,12 +316,7 @@ class Connection(asyncio.Protocol):
             counts[kind] += 1
             if isinstance(packet, PublishPacket):
                 topic, payload, properties = packet.topic, packet.payload, packet.properties
-                if (
-                    packet.qos == 1
-                    and receiving < most
-                    and 0 < len(topic) <= plain_topic
-                    and not packet.topic_alias
-                ):
+                if packet.qos == 1 and receiving < most and 0 < len(topic) <= plain_topic and not packet.topic_alias:
                     receiving += 1
                     size += _EVENT_BYTES + len(topic) + len(payload) + len(properties)
                     run.append(
