@@ -109,9 +109,13 @@ def _load(settings: ApiSettings, parent: int) -> Litestar:
 
 
 def _end_with(parent: int) -> None:
-    """Have the kernel end this worker when its parent is killed."""
+    """Have the kernel end this worker when its parent is killed.
+
+    By SIGKILL: a worker that is still starting would take SIGTERM with the handler it inherited, to no effect, and
+    live on. It keeps nothing that needs an orderly end.
+    """
     if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         sys.exit("the parent has gone")
 

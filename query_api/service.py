@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
+from typing import Final
 
 from ops.health import Health
 from query_api.errors import InvalidError, UnavailableError
@@ -18,6 +19,8 @@ from query_api.watch import Watch
 
 MODELS = ("sessions", "subscriptions", "metrics", "nodes")
 """Models without which this API is not ready."""
+
+START_SECONDS: Final = 2.0
 
 
 class Service:
@@ -34,8 +37,9 @@ class Service:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to watch; does not wait for Postgres."""
+        """Begin to watch. A Postgres that answers is known before the first request; for another nobody waits long."""
         self._task = asyncio.create_task(self.watch.run(), name="watch")
+        await self.watch.settled(START_SECONDS)
 
     async def stop(self) -> None:
         """End the watch and close the pool."""

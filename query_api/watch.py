@@ -65,6 +65,10 @@ class Watch:
             # A pace, not a wait for something: the next attempt may find Postgres back.
             await asyncio.sleep(RETRY_SECONDS)
 
+    async def settled(self, seconds: float) -> None:
+        """Return with the next reading or the news that there is none, or after so many seconds."""
+        await _any(self._reading, seconds)
+
     async def reached(self, position: Position, seconds: float) -> Freshness:
         """A reading that covers ``position``, awaited at most so long. Raises TooLateError, UnavailableError."""
         if self.freshness is not None and self.freshness.covers(position):
