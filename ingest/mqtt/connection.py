@@ -98,8 +98,8 @@ class Connection(asyncio.Protocol):
         "listener",
         "max_out",
         "messages_in",
-        "most_receiving",
         "messages_out",
+        "most_receiving",
         "out",
         "packets_in",
         "packets_out",
@@ -217,7 +217,9 @@ class Connection(asyncio.Protocol):
         if self.state == CLOSED:
             return
         server = self.server
-        self.bytes_in += len(data)
+        size = len(data)
+        self.bytes_in += size
+        server.counters.bytes_in += size
         self.last_in = server.timers.now
         parser = self.parser
         packets = parser.feed(data)
@@ -284,6 +286,7 @@ class Connection(asyncio.Protocol):
     def write(self, data: bytes) -> None:
         """Bytes to be written with everything else of this callback."""
         self.packets_out += 1
+        self.server.packets_out[data[0] >> 4] += 1
         self.out.append(data)
         if not self.to_flush:
             self.to_flush = True
@@ -632,6 +635,7 @@ class Connection(asyncio.Protocol):
                 self.receiving -= 1
             self.out.append(answer)
             self.packets_out += 1
+            self.server.packets_out[answer[0] >> 4] += 1
             if not self.to_flush:
                 self.to_flush = True
                 self.server.delivery.enqueue(self)

@@ -34,6 +34,7 @@ class Server:
         self.delivery = node.delivery
         self.counters = node.counters
         self.packets_in = node.counters.packets_in
+        self.packets_out = node.counters.packets_out
         self.loop = asyncio.get_running_loop()
         self.timers = Timers(settings.mqtt.connect_timeout, settings.mqtt.slow_consumer_timeout)
         self.connections: set[Connection] = set()

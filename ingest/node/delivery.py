@@ -72,6 +72,7 @@ class Delivery:
         self._vector = vector
         self._now = now
         self._counters = counters
+        self._packets_out = counters.packets_out
         self._to_flush: list[Connection] = []
         self._to_pump: set[Session] = set()
         self._drops: dict[tuple[Session, str], _Drops] = {}
@@ -133,6 +134,7 @@ class Delivery:
                 self._homes[session.partition].dirty.add(session)
         out.append(tail)
         connection.messages_out += 1
+        self._packets_out[3] += 1
         if not connection.to_flush:
             connection.to_flush = True
             self._to_flush.append(connection)
@@ -162,12 +164,12 @@ class Delivery:
             if connection.max_out and len(head) + len(tail) > connection.max_out:
                 self._drop(session, "packet_too_large", None)
                 return
-            self.write(connection, head, tail)
-            connection.messages_out += 1
+            self._publish(connection, head, tail)
 
-    def write(self, connection: Connection, *parts: bytes) -> None:
-        """Bytes for a connection, written with everything else of this callback."""
+    def _publish(self, connection: Connection, *parts: bytes) -> None:
         connection.out.extend(parts)
+        connection.messages_out += 1
+        self._packets_out[3] += 1
         if not connection.to_flush:
             connection.to_flush = True
             self._to_flush.append(connection)
@@ -253,7 +255,7 @@ class Delivery:
                 return False
             item = outbox.inflight.get(packet_id)
             if item is not None and outbox.states.get(packet_id) == AWAIT_PUBCOMP:
-                self.write(connection, pubrel(packet_id))
+                connection.write(pubrel(packet_id))
             elif item is not None:
                 found = self._find(session, item)
                 if found is None:
@@ -282,8 +284,7 @@ class Delivery:
             outbox.forget(packet_id)
             self._drop(session, "packet_too_large", item)
             return
-        self.write(connection, head, PACKET_ID[packet_id], tail)
-        connection.messages_out += 1
+        self._publish(connection, head, PACKET_ID[packet_id], tail)
 
     def _find(self, session: Session, item: Entry) -> tuple[Message, int] | None:
         partition, position = partition_of_entry(item), position_of_entry(item)

@@ -18,6 +18,23 @@ from schemas.events import Behind, ClientCounters, Counters, Cursor, Heartbeat, 
 
 log = logging.getLogger(__name__)
 
+_PACKET_NAMES = [
+    "connect",
+    "connack",
+    "publish",
+    "puback",
+    "pubrec",
+    "pubrel",
+    "pubcomp",
+    "subscribe",
+    "suback",
+    "unsubscribe",
+    "unsuback",
+    "pingreq",
+    "pingresp",
+    "disconnect",
+    "auth",
+]
 _CHUNK = 400
 """Sessions named in one event."""
 
@@ -109,6 +126,8 @@ class Duties:
         totals["log.frames.void"] = node.void_frames
         for kind, count in counters.packets_in.items():
             totals[f"packets.{kind.__name__.removesuffix('Packet').lower()}.received"] = count
+        for code, name in enumerate(_PACKET_NAMES, 1):
+            totals[f"packets.{name}.sent"] = counters.packets_out[code]
         settings = self._settings
         return Heartbeat(
             node=node.name,

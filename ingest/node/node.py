@@ -370,7 +370,7 @@ class Node:
             session.outbox.pubrec(packet_id)
         if session.connection is not None:
             for packet_id in event.packet_ids:
-                self.delivery.write(session.connection, pubrel(packet_id))
+                session.connection.write(pubrel(packet_id))
 
     def _progress(self, event: Progress, at: At, owner: Any) -> None:
         if at.incarnation in self.incarnations:
