@@ -228,6 +228,8 @@ class IngestService:
         grace = self.settings.shutdown_grace
         try:
             async with asyncio.timeout(grace):
+                self.server.stop_reading()
+                await self.journal.drained()
                 if self.address is not None:
                     await self.server.close_all(ReasonCode.SERVER_SHUTTING_DOWN, "the server is shutting down")
                 await self.journal.drained()

@@ -62,6 +62,12 @@ class Server:
         if self._listener is not None:
             self._listener.close()
 
+    def stop_reading(self) -> None:
+        """Take nothing more from any client; what was taken is still answered."""
+        for connection in self.connections:
+            connection.pause_reading()
+            self.paused.add(connection)
+
     async def close_all(self, reason: ReasonCode, text: str) -> None:
         """End every connection, with the reason for clients and log, and wait until the sockets are gone."""
         for connection in list(self.connections):
@@ -121,7 +127,7 @@ class Server:
 
     def applied(self) -> None:
         """Something was applied: let those read again that waited for room."""
-        if self.paused and self.journal.pending_bytes * 2 <= self.max_pending:
+        if self.paused and not self.draining and self.journal.pending_bytes * 2 <= self.max_pending:
             paused, self.paused = self.paused, set()
             for connection in paused:
                 connection.resume_reading()

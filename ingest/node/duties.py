@@ -18,23 +18,10 @@ from schemas.events import Behind, ClientCounters, Counters, Cursor, Heartbeat, 
 
 log = logging.getLogger(__name__)
 
-_PACKET_NAMES = [
-    "connect",
-    "connack",
-    "publish",
-    "puback",
-    "pubrec",
-    "pubrel",
-    "pubcomp",
-    "subscribe",
-    "suback",
-    "unsubscribe",
-    "unsuback",
-    "pingreq",
-    "pingresp",
-    "disconnect",
-    "auth",
-]
+_PACKET_NAMES = (
+    *("connect", "connack", "publish", "puback", "pubrec", "pubrel", "pubcomp", "subscribe", "suback"),
+    *("unsubscribe", "unsuback", "pingreq", "pingresp", "disconnect", "auth"),
+)
 _CHUNK = 400
 """Sessions named in one event."""
 
