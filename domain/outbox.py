@@ -10,7 +10,7 @@ that a fold of the log finds the ones that a lost node used.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator
 
 from schemas.events import Cursor, Inflight
@@ -50,6 +50,11 @@ def partition_of_entry(item: Entry) -> int:
 def position_of_entry(item: Entry) -> Position:
     """The position of the message in its partition."""
     return item >> _POSITION_SHIFT
+
+
+def _name(one: Inflight) -> Entry:
+    """The entry of a message in the log, without its QoS."""
+    return entry(one.partition, one.position, 0, one.retain)
 
 
 class Outbox:
@@ -168,7 +173,8 @@ class Outbox:
         for item in self.pending:
             partition = partition_of_entry(item)
             if item & 4:  # a retained message lies far below what comes after it: it is named, not covered by low
-                inflight.append(Inflight(0, partition, position_of_entry(item), item & 3, True))
+                ids = list(self.subscription_ids.get(item, ()))
+                inflight.append(Inflight(0, partition, position_of_entry(item), item & 3, True, ids))
             elif position_of_entry(item) < low[partition]:
                 low[partition] = position_of_entry(item)
         return Cursor(low, inflight, self._next1)
@@ -186,32 +192,42 @@ class Outbox:
     def settle(self, cursor: Cursor, vector: list[int]) -> None:
         """Keep what the cursor says is not acknowledged and forget the rest."""
         low = cursor.low or [offset << INDEX_BITS for offset in vector]
-        named = {(one.partition, one.position): one for one in cursor.inflight}
-        ids = self.subscription_ids
-        waiting = [item for item in self.pending if position_of_entry(item) >= low[partition_of_entry(item)]]
-        sent = sum(1 for item in self.pending if item & 3 == 1) - sum(1 for item in waiting if item & 3 == 1)
-        last_id = cursor.last_id or (self._next1 + sent - 1) % (_QOS2_BASE - 1) + 1
+        sent = {_name(one) for one in cursor.inflight if one.packet_id}
+        queued = Counter(_name(one) for one in cursor.inflight if not one.packet_id)
+        waiting = []
+        for item in self.pending:
+            name = item & ~3
+            if queued[name]:
+                queued[name] -= 1
+                waiting.append(item)  # it keeps its place among the others [MQTT-4.6.0-6]
+            elif name not in sent and position_of_entry(item) >= low[partition_of_entry(item)]:
+                waiting.append(item)
+        gone = sum(1 for item in self.pending if item & 3 == 1) - sum(1 for item in waiting if item & 3 == 1)
+        last_id = cursor.last_id or (self._next1 + gone - 1) % (_QOS2_BASE - 1) + 1
+        ids, before, states = self.subscription_ids, self.inflight, self.states
         self.clear()
         self._next1 = last_id
-        for one in named.values():
-            item = entry(one.partition, one.position, 1 if one.state == AWAIT_PUBACK else 2, one.retain)
+        for one in cursor.inflight:
+            item = _name(one) | (1 if one.state == AWAIT_PUBACK else 2)
             if one.packet_id:
-                self._restore(one.packet_id, item, one.state)
-            else:
+                # The cursor may have been taken while a PUBREC was on its way into the log.
+                received = states.get(one.packet_id) == AWAIT_PUBCOMP and before[one.packet_id] == item
+                self._restore(one.packet_id, item, AWAIT_PUBCOMP if received else one.state)
+            elif queued[item & ~3]:
+                queued[item & ~3] -= 1
                 self.offer(item)
             if one.subscription_ids:
                 self.subscription_ids[item] = tuple(one.subscription_ids)
         for item in waiting:
-            if (partition_of_entry(item), position_of_entry(item)) not in named:
-                self.offer(item, ids.get(item, ()))
+            self.offer(item, ids.get(item, ()))
 
     def settle_sending(self, messages: Iterable[Inflight]) -> None:
         """QoS 2 messages got identifiers: they count as sent, and so does QoS 1 before them."""
-        started = {(one.partition, one.position): one for one in messages}
+        started = {_name(one): one for one in messages}
         later: list[Entry] = []
         while self.pending and started:
             item = self.pending.popleft()
-            one = started.pop((partition_of_entry(item), position_of_entry(item)), None)
+            one = started.pop(item & ~3, None)
             if one is not None:
                 self._restore(one.packet_id, item, one.state)
             elif item & 3 == 1:
@@ -219,18 +235,22 @@ class Outbox:
             else:
                 later.append(item)
         self.pending.extendleft(reversed(later))
-        for one in started.values():
-            self._restore(one.packet_id, entry(one.partition, one.position, 2, one.retain), one.state)
+        for name, one in started.items():
+            self._restore(one.packet_id, name | 2, one.state)
 
     def settle_dropped(self, ranges: Iterable[tuple[int, int, int]]) -> None:
         """Forget unsent entries in the ranges (partition, first, last position)."""
+        dropped: dict[int, list[tuple[int, int]]] = {}
         for partition, first, last in ranges:
-            gone = [
-                i for i in self.pending if partition_of_entry(i) == partition and first <= position_of_entry(i) <= last
-            ]
-            for item in gone:
-                self.pending.remove(item)
+            dropped.setdefault(partition, []).append((first, last))
+        kept: deque[Entry] = deque()
+        for item in self.pending:
+            position = position_of_entry(item)
+            if any(first <= position <= last for first, last in dropped.get(partition_of_entry(item), ())):
                 self.subscription_ids.pop(item, None)
+            else:
+                kept.append(item)
+        self.pending = kept or _NOTHING
 
     def _restore(self, packet_id: int, item: Entry, state: int) -> None:
         self.inflight[packet_id] = item
