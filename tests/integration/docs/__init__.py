@@ -1,0 +1,1 @@
+"""Snippets of the documents, run against a real stack."""
