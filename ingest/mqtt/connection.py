@@ -113,6 +113,7 @@ class Connection(asyncio.Protocol):
         "resend",
         "server",
         "session",
+        "slot",
         "state",
         "subscribing",
         "tenant",
@@ -139,6 +140,8 @@ class Connection(asyncio.Protocol):
         self.keep_alive = 0.0
         """Seconds of silence after which the client counts as gone; 0 never."""
         self.last_in = server.timers.now
+        self.slot = 0
+        """Where the wheel of time-outs has it."""
         self.held: list[Packet] | None = None
         self.aliases: dict[int, str] | None = None
         self.subscribing: set[str] | None = None

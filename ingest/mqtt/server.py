@@ -98,6 +98,7 @@ class Server:
     def closed(self, connection: Connection) -> None:
         """A socket is gone."""
         self.connections.discard(connection)
+        self.timers.forget(connection)
         self.paused.discard(connection)
         self.counters.totals["connections.closed"] += 1
         if not self.connections:
@@ -105,6 +106,7 @@ class Server:
 
     def protocol_error(self, connection: Connection, error: ProtocolError) -> None:
         """A client broke the protocol."""
+        self.counters.totals["errors.protocol"] += 1
         self.counters.totals[f"errors.protocol.{error.reason.name.lower()}"] += 1
         log.info(
             "protocol error",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
 from ingest.mqtt.codec import ReasonCode
@@ -13,31 +12,46 @@ if TYPE_CHECKING:
 
 
 class Timers:
-    """Invariant: an open connection with a keep alive is in one slot of the wheel, at or before its deadline."""
+    """Invariants: an open connection with a keep alive is in one slot of the wheel, at or before its deadline;
+    a closed one is nowhere."""
 
     def __init__(self, connect_timeout: float, slow_timeout: float) -> None:
         self.now = time.monotonic()
         """The monotonic clock as of the last tick."""
         self._connect_timeout = connect_timeout
         self._slow_timeout = slow_timeout
-        self._wheel: dict[int, list[Connection]] = {}
+        self._wheel: dict[int, set[Connection]] = {}
         self._turned = int(self.now)
-        self._accepted: deque[tuple[float, Connection]] = deque()
+        self._accepted: dict[Connection, float] = {}
+        """Connections that said no CONNECT yet, oldest first, with the time until which they may wait."""
 
     def accepted(self, connection: Connection) -> None:
         """A socket was opened: CONNECT is due [MQTT-3.1.0-1]."""
-        self._accepted.append((self.now + self._connect_timeout, connection))
+        self._accepted[connection] = self.now + self._connect_timeout
 
     def watch(self, connection: Connection) -> None:
         """A client is connected: look whether it is still there when its keep alive has passed."""
+        self._accepted.pop(connection, None)
         if connection.keep_alive:
             self._put(connection, self.now + connection.keep_alive)
+
+    def forget(self, connection: Connection) -> None:
+        """A connection is closed."""
+        self._accepted.pop(connection, None)
+        slot = self._wheel.get(connection.slot)
+        if slot is not None:
+            slot.discard(connection)
 
     def tick(self) -> None:
         """Move time on and end the connections whose time is up."""
         self.now = now = time.monotonic()
-        while self._accepted and self._accepted[0][0] <= now:
-            _, connection = self._accepted.popleft()
+        overdue = []
+        for connection, deadline in self._accepted.items():
+            if deadline > now:
+                break
+            overdue.append(connection)
+        for connection in overdue:
+            del self._accepted[connection]
             connection.connect_overdue()
         while self._turned < int(now):
             self._turned += 1
@@ -60,4 +74,5 @@ class Timers:
             self._put(connection, deadline)
 
     def _put(self, connection: Connection, deadline: float) -> None:
-        self._wheel.setdefault(max(int(deadline) + 1, self._turned + 1), []).append(connection)
+        connection.slot = max(int(deadline) + 1, self._turned + 1)
+        self._wheel.setdefault(connection.slot, set()).add(connection)
