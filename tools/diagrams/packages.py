@@ -61,7 +61,7 @@ def _rule(contract: dict[str, Any]) -> str:
     if contract["type"] == "layers":
         return " above ".join(f"`{layer}`" for layer in contract["layers"])
     if contract["type"] == "forbidden":
-        return f"{_names(contract['source_modules'])} never import {_names(contract['forbidden_modules'])}"
+        return f"{_names(contract['source_modules'])} must not import {_names(contract['forbidden_modules'])}"
     raise ValueError(f"a contract of type {contract['type']!r} has no words here")
 
 
