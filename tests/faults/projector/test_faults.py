@@ -9,8 +9,6 @@ import asyncio
 import os
 import random
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
@@ -24,35 +22,46 @@ from tests.unit.models.histories import history
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 PARTITIONS = range(4)
+MOST_FRAMES = 5_000
+PACE = 0.005
+CUTS = 40
 
 
-@asynccontextmanager
-async def a_busy_log(kafka: KafkaSettings, frames: int) -> AsyncIterator[None]:
-    """Random histories, written at a pace meanwhile; on leaving all is written."""
-    histories = {partition: frames_of(history(partition, frames, partition=partition)) for partition in PARTITIONS}
+class BusyLog:
+    """Random histories in all partitions, written at a pace until told to stop."""
 
-    async def write_all() -> None:
-        producer = AIOKafkaProducer(
-            bootstrap_servers=kafka.bootstrap, acks="all", enable_idempotence=True, request_timeout_ms=90_000
-        )
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self.written = 0
+        """Frames in each partition."""
+        self._kafka = kafka
+        self._stop = asyncio.Event()
+        self._frames = {p: frames_of(history(p, MOST_FRAMES, partition=p)) for p in PARTITIONS}
+
+    @property
+    def ends(self) -> dict[int, int]:
+        """The end of every partition."""
+        return dict.fromkeys(PARTITIONS, self.written)
+
+    async def __aenter__(self) -> BusyLog:
+        self._task = asyncio.create_task(self._write())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._stop.set()
+        await self._task
+
+    async def _write(self) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=self._kafka.bootstrap, acks="all", enable_idempotence=True)
         await producer.start()
         try:
-            for number in range(frames):
-                sent = [
-                    await producer.send(
-                        kafka.events_topic, written[number][1], partition=partition, headers=written[number][0]
-                    )
-                    for partition, written in histories.items()
-                ]
-                await asyncio.gather(*sent)
+            while not self._stop.is_set() and self.written < MOST_FRAMES:
+                for partition, frames in self._frames.items():
+                    headers, value = frames[self.written]
+                    await producer.send_and_wait(self._kafka.events_topic, value, partition=partition, headers=headers)
+                self.written += 1
+                await asyncio.sleep(PACE)
         finally:
             await producer.stop()
-
-    writing = asyncio.create_task(write_all())
-    try:
-        yield
-    finally:
-        await writing
 
 
 async def progress(postgres: PostgresSettings) -> int:
@@ -69,51 +78,48 @@ async def until_progress(postgres: PostgresSettings, beyond: int) -> None:
 async def test_kill_9_of_the_projector_at_random_moments(
     run_service: RunService, kafka: KafkaSettings, migrated_postgres: PostgresSettings
 ) -> None:
-    chance, frames = random.Random(5), 1_500
+    chance = random.Random(5)
     projector = run_service("projector", projector__held_sessions=3)
-    async with a_busy_log(kafka, frames):
-        for _ in range(6):
+    async with BusyLog(kafka) as log:
+        for _ in range(3):
             await until_progress(migrated_postgres, await progress(migrated_postgres))
             await asyncio.sleep(chance.random() * 0.2)  # the moment is the random part, not a condition
             projector.kill9()
             projector.start(wait=False)
-    await until_applied(migrated_postgres, dict.fromkeys(PARTITIONS, frames), 120)
+    await until_applied(migrated_postgres, log.ends)
     await assert_same(kafka, migrated_postgres)
 
 
 async def test_connections_that_break_between_any_two_statements(
     run_service: RunService, kafka: KafkaSettings, migrated_postgres: PostgresSettings
 ) -> None:
-    chance, frames = random.Random(6), 1_500
     run_service("projector", projector__held_sessions=3, projector__batch_events=20)
-    async with a_busy_log(kafka, frames):
+    cut = 0
+    async with BusyLog(kafka) as log:
         connection = await asyncpg.connect(migrated_postgres.dsn.reveal())
         try:
-            cut = 0
-            while await progress(migrated_postgres) < 3 * frames:
+            while cut < CUTS and log.written < MOST_FRAMES:
                 cut += await connection.fetchval(
-                    "select count(pg_terminate_backend(pid)) from pg_stat_activity where pid <> pg_backend_pid() "
-                    "and application_name = 'mqledger-projector' and state <> 'idle' and random() < 0.5"
+                    "select count(pg_terminate_backend(pid)) from pg_stat_activity "
+                    "where application_name = 'mqledger-projector' and state <> 'idle' and random() < 0.5"
                 )
-                await asyncio.sleep(chance.random() * 0.05)  # as above
         finally:
             await connection.close()
-    await until_applied(migrated_postgres, dict.fromkeys(PARTITIONS, frames), 120)
+    assert cut >= CUTS
+    await until_applied(migrated_postgres, log.ends)
     await assert_same(kafka, migrated_postgres)
-    assert cut > 0
 
 
 async def test_two_workers_killed_in_turn(
     run_service: RunService, kafka: KafkaSettings, migrated_postgres: PostgresSettings
 ) -> None:
-    frames = 1_500
     workers = [run_service("projector", projector__worker=name) for name in ("one", "two")]
-    async with a_busy_log(kafka, frames):
+    async with BusyLog(kafka) as log:
         for worker in workers:
             await until_progress(migrated_postgres, await progress(migrated_postgres))
             worker.kill9()
             worker.start(wait=False)
-    await until_applied(migrated_postgres, dict.fromkeys(PARTITIONS, frames), 120)
+    await until_applied(migrated_postgres, log.ends)
     await assert_same(kafka, migrated_postgres)
 
 
