@@ -287,11 +287,14 @@ class Progress(Event, frozen=True, tag="progress.1"):
 
     Persistent sessions connected under the frame's incarnation that are neither named here nor behind since an
     earlier ``progress`` have acknowledged everything below ``vector``. One that is behind stays behind until named.
+    The frame's incarnation speaks for those that it continues, too.
     """
 
     KIND: ClassVar[str] = "progress.1"
     vector: list[int]
     sessions: list[Behind]
+    complete: bool = True
+    """False in all but the last of several that are written together: they say nothing of sessions not named."""
 
 
 class Dropped(Event, frozen=True, tag="dropped.1"):

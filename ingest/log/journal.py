@@ -62,6 +62,7 @@ class Journal:
         self._failed = failed
         self._stamp = 0
         self._producer: AIOKafkaProducer | None = None
+        self._writing = False
         self._pipelines: dict[int, _Pipeline] = {}
         self._partitions = [TopicPartition(kafka.events_topic, p) for p in range(kafka.partitions)]
         self._reading = asyncio.Lock()
@@ -128,9 +129,10 @@ class Journal:
     def resume(self, incarnation: int) -> None:
         """Begin to write as this incarnation; what waits goes first."""
         self.incarnation = incarnation
+        self._writing = True
         self.landed_at = time.monotonic()
         for lane in self.lanes:
-            lane.sequence = 0
+            lane.sequence = 1  # 0 was the beginning of the incarnation
             lane.queued = False
             lane.unseal()
             if lane.events:
@@ -138,6 +140,7 @@ class Journal:
 
     async def suspend(self) -> None:
         """Stop writing and abandon the producer; what was sealed stays sealed."""
+        self._writing = False
         for pipeline in self._pipelines.values():
             await pipeline.stop()
         self._pipelines.clear()
@@ -156,7 +159,7 @@ class Journal:
         return int(metadata.offset)  # type: ignore[attr-defined]
 
     def _queue(self, lane: Lane) -> None:
-        if self._producer is None:
+        if self._producer is None or not self._writing:
             return
         lane.queued = True
         leader = self._producer.client.cluster.leader_for_partition(self._partitions[lane.partition])

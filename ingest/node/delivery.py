@@ -198,8 +198,25 @@ class Delivery:
         """A session is connected again: send again what is unfinished, in order [MQTT-4.4.0-1], then what waits."""
         connection, outbox = session.connection, session.outbox
         if connection is not None and outbox is not None:
-            connection.to_resend().extend(outbox.inflight)
+            unlogged, session.unlogged = session.unlogged, None
+            if unlogged:
+                self._send_first(session, connection, outbox, unlogged)
+            else:
+                connection.to_resend().extend(outbox.inflight)
             self._to_pump.add(session)
+
+    def _send_first(self, session: Session, connection: Connection, outbox: Outbox, unlogged: set[int]) -> None:
+        """Some QoS 2 identifiers were given by a connection whose ``sending`` came too late and is void."""
+        sending = []
+        for packet_id, item in outbox.inflight.items():
+            if packet_id not in unlogged:
+                connection.to_resend().append(packet_id)
+            elif session.persistent:
+                sending.append(_inflight(outbox, packet_id, item))
+                connection.await_log(packet_id)
+            else:
+                connection.send_later(packet_id)
+        self._log_sending(session, sending)
 
     def pump(self, session: Session) -> None:
         """Send as much as the window and the socket allow."""
@@ -232,14 +249,22 @@ class Delivery:
                 connection.send_later(packet_id)
             else:
                 self._send(session, connection, outbox, packet_id, item, message, waited, False)
-        if sending:
-            event = Sending(session.tenant, session.client_id, session.epoch, sending)
-            self._append(session.partition, event, None, 96 + 48 * len(sending))
+        self._log_sending(session, sending)
         if moved and session.persistent:
             self._homes[session.partition].dirty.add(session)
 
+    def _log_sending(self, session: Session, sending: list[Inflight]) -> None:
+        if sending:
+            if session.unlogged is None:
+                session.unlogged = set()
+            session.unlogged.update(one.packet_id for one in sending)
+            event = Sending(session.tenant, session.client_id, session.epoch, sending)
+            self._append(session.partition, event, None, 96 + 48 * len(sending))
+
     def sending_logged(self, session: Session, messages: list[Inflight]) -> None:
         """QoS 2 identifiers are in the log: now the messages may go."""
+        if session.unlogged is not None:
+            session.unlogged.difference_update(one.packet_id for one in messages)
         connection = session.connection
         if connection is not None:
             connection.logged(one.packet_id for one in messages)
@@ -327,6 +352,8 @@ class Delivery:
         outbox.offer(item, ids)
         if session.connection is None:
             self.moved_away.add(session)
+        elif session.persistent and not session.behind:
+            self._homes[session.partition].dirty.add(session)  # the next progress must not pass it over
 
     def _drop(self, session: Session, reason: str, item: Entry | None) -> None:
         self._counters.dropped(reason)

@@ -53,8 +53,7 @@ class Duties:
         last = max(0, len(named) - 1) // _CHUNK
         for part in range(last + 1):
             sessions = named[part * _CHUNK : (part + 1) * _CHUNK]
-            # Only the last part speaks of the sessions that none of them names.
-            event = Progress(vector if part == last else [], sessions)
+            event = Progress(vector, sessions, part == last)
             size = (
                 96 + 9 * len(vector) + sum(96 + 9 * len(b.cursor.low) + 32 * len(b.cursor.inflight) for b in sessions)
             )

@@ -32,6 +32,7 @@ from schemas.events import (
     Cursor,
     Disconnected,
     Dropped,
+    NodeStarted,
     Progress,
     Published,
     Received,
@@ -80,6 +81,8 @@ class Node:
         self.counters = Counters()
         self.incarnations: set[int] = set()
         """Incarnations of this process: what they wrote about their connections is known here better."""
+        self._lineage: dict[int, int] = {}
+        """The first incarnation of those that continue each other, by incarnation."""
         self.void_frames = 0
         self.connected = 0
         """Sessions online."""
@@ -173,6 +176,9 @@ class Node:
                     _void(kept, index)
             else:
                 home.fences.observe(event)
+                if isinstance(event, NodeStarted) and event.continues >= 0:
+                    root = self._lineage.get(event.continues, event.continues)
+                    self._lineage[event.incarnation] = root
         self.applied[partition] = offset + 1
         if self.incarnations and home.fences.void(self.name, max(self.incarnations)):
             raise SupersededError(f"node {self.name} has a newer incarnation than {max(self.incarnations)}")
@@ -380,14 +386,17 @@ class Node:
             session = self.sessions.get((named.tenant, named.client_id))
             if session is None or session.epoch != named.epoch or session.outbox is None:
                 continue
-            session.outbox.settle(named.cursor, event.vector or self.applied)
+            session.outbox.settle(named.cursor, event.vector)
             session.behind = bool(named.cursor.low or named.cursor.inflight)
-        if not event.vector:
+        if not event.complete:
             return
         settled = Cursor([])
+        speaker = self._lineage.get(at.incarnation, at.incarnation)
         for session in list(home.unsettled):
             outbox, state = session.outbox, session.state
-            if session.behind or outbox is None or state is None or state.incarnation != at.incarnation:
+            if session.behind or outbox is None or state is None:
+                continue
+            if self._lineage.get(state.incarnation, state.incarnation) != speaker:
                 continue
             outbox.settle(settled, event.vector)
             if not outbox:

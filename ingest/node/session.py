@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from domain.fences import Fences
-from domain.outbox import Outbox
+from domain.outbox import Entry, Outbox
 from domain.session import SessionState
 from domain.wills import Wills
+from schemas.positions import Position
 
 if TYPE_CHECKING:
     from ingest.mqtt.connection import Connection
@@ -23,6 +24,7 @@ class Session:
         "connection",
         "epoch",
         "inbound",
+        "late",
         "outbox",
         "partition",
         "persistent",
@@ -30,6 +32,7 @@ class Session:
         "reported",
         "state",
         "tenant",
+        "unlogged",
     )
 
     def __init__(self, tenant: str, client_id: str, partition: int) -> None:
@@ -44,7 +47,12 @@ class Session:
         self.inbound: set[int] | None = None
         """Packet identifiers of QoS 2 publishes that are not released yet."""
         self.behind = False
-        """The last ``progress`` named it as not caught up."""
+        """It had messages when it was connected, or the last ``progress`` named it, and was not named since."""
+        self.late: dict[Entry, Position] | None = None
+        """While folding the past: entries that a ``subscribed`` made, and its position. A cursor that was taken before
+        the node had applied it does not speak of them."""
+        self.unlogged: set[int] | None = None
+        """QoS 2 identifiers in use whose ``sending`` is not in the log yet."""
         self.reading = False
         """A payload it needs next is being read from the log."""
         self.reported = 0
@@ -65,18 +73,22 @@ class Session:
         """Forget what belongs to a session that is over."""
         self.outbox = None
         self.inbound = None
+        self.late = None
+        self.unlogged = None
         self.behind = False
 
 
 class Home:
     """What a node keeps for one partition as the home of its sessions."""
 
-    __slots__ = ("dirty", "fences", "partition", "unsettled", "wills")
+    __slots__ = ("dirty", "fences", "lineage", "partition", "unsettled", "wills")
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.fences = Fences()
         self.wills = Wills()
+        self.lineage: dict[tuple[str, int], int] = {}
+        """By node and incarnation that continues others: the first of them."""
         self.dirty: set[Session] = set()
         """Persistent sessions connected here whose cursor moved since the last ``progress``."""
         self.unsettled: set[Session] = set()

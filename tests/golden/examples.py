@@ -41,7 +41,9 @@ from schemas.events import (
 from schemas.positions import position
 
 _EPOCH = position(1_234, 5)
-_CURSOR = Cursor(low=[_EPOCH, 0, position(9, 0)], inflight=[Inflight(7, 2, position(8, 3), 2, True, [1, 268_435_455])])
+_CURSOR = Cursor(
+    low=[_EPOCH, 0, position(9, 0)], inflight=[Inflight(7, 2, position(8, 3), 2, True, [1, 268_435_455])], last_id=9
+)
 _COUNTERS = Counters(1, 2, 3, 4, 5, 6, 7, 8_000_000_000, 9, 10)
 
 EVENTS: tuple[Event, ...] = (
@@ -88,7 +90,7 @@ EVENTS: tuple[Event, ...] = (
     SessionEnded("default", "sensor-1", _EPOCH, "expired"),
     Sending("default", "sensor-1", _EPOCH, [Inflight(65_535, 0, _EPOCH, 2)]),
     Received("default", "sensor-1", _EPOCH, [65_535, 1]),
-    Progress([1_240, 0, 11], [Behind("default", "sensor-1", _EPOCH, _CURSOR)]),
+    Progress([1_240, 0, 11], [Behind("default", "sensor-1", _EPOCH, _CURSOR)], False),
     Dropped("default", "sensor-1", _EPOCH, "queue_full", 12, [(0, _EPOCH, position(1_300, 0))]),
     Measured([ClientCounters("default", "sensor-1", _EPOCH, _COUNTERS)]),
     Published(
