@@ -98,6 +98,10 @@ class Inbox:
         full = len(self._waiting) >= BATCH_FRAMES or self._bytes >= BATCH_BYTES
         return bool(self._waiting) and (full or self.wanted >= until)
 
+    def wake(self) -> None:
+        """Let a waiting lane look up, though nothing came."""
+        self._filled.set()
+
     def peek(self) -> Message | None:
         """The next message, left where it is."""
         return self._waiting[0] if self._waiting else None

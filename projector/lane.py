@@ -76,6 +76,7 @@ class Lane:
         self._unfoldable: dict[int, str] = {}
         self._one_by_one_until = 0
         self._conflict_at = -1
+        self._doubted = False
 
     async def run(self) -> None:
         """Fold until cancelled, or until the partition can't go on without a person."""
@@ -101,6 +102,11 @@ class Lane:
         finally:
             self.inbox.close()
 
+    def doubt(self) -> None:
+        """Postgres has gone back behind what was committed: open again, even if no frame comes."""
+        self._doubted = True
+        self.inbox.wake()
+
     def look(self) -> int:
         """Publish the lag; the end of the log as far as it is known."""
         oldest = self.inbox.peek()
@@ -117,6 +123,7 @@ class Lane:
     async def _open(self) -> None:
         self.inbox.close()
         self.probe.opening()
+        self._doubted = False
         identity = await self._log.identity()
         start, end = await self._log.bounds(self.partition)
         applied = await self._store.applied(self.partition)
@@ -232,7 +239,9 @@ class Lane:
         """Whether a batch is here; False when nothing more came for so many seconds though the log has more."""
         while True:
             wanted = self.inbox.wanted
-            if await self.inbox.filled(self._log.end(self.partition), patience):
+            if self._doubted:
+                raise ReopenError(f"partition {self.partition} is not where it was committed")
+            if await self.inbox.filled(self._log.end(self.partition), patience) and not self._doubted:
                 return True
             awaited = self.inbox.beyond is not None or self._log.end(self.partition) > wanted
             if awaited and self.inbox.wanted == wanted:

@@ -79,10 +79,8 @@ class Lanes:
     async def confirm_forever(self) -> None:
         """Keep `applied` fresh, and mark the models ready when all partitions have reached their goals."""
         while True:
-            ends = {partition: lane.look() for partition, lane in self._lanes.items()}
             try:
-                if ends:
-                    await self._store.confirm(ends)
+                await self._confirm()
                 if not self._ready:
                     self._ready = await self._store.make_ready(self._partitions)
                     if self._ready:
@@ -95,6 +93,15 @@ class Lanes:
                     await self._goal_reached.wait()
             except TimeoutError:
                 continue
+
+    async def _confirm(self) -> None:
+        ends = {partition: lane.look() for partition, lane in self._lanes.items()}
+        committed = {partition: lane.probe.next for partition, lane in self._lanes.items()}
+        for partition, found in (await self._store.confirm(ends) if ends else {}).items():
+            lane = self._lanes.get(partition)
+            # Only what was committed before the question can prove that Postgres has gone back.
+            if lane is not None and lane.probe.state == "following" and found < committed[partition]:
+                lane.doubt()
 
     def live(self) -> Health:
         """Whether the process can go on; a lane that died of a defect can't."""

@@ -100,9 +100,10 @@ class Store:
         """Make the row of a partition that was never folded; nothing when it is there."""
         await self._pool.execute(SQL["begin_partition"], partition, start, end, end, cluster_id, topic_id)
 
-    async def confirm(self, ends: Mapping[int, int]) -> None:
-        """Say that the worker of these partitions lives, and where their logs end."""
-        await self._pool.execute(SQL["confirm"], list(ends), list(ends.values()))
+    async def confirm(self, ends: Mapping[int, int]) -> dict[int, int]:
+        """Say that the worker of these partitions lives, and where their logs end; the positions as they are."""
+        rows = await self._pool.fetch(SQL["confirm"], list(ends), list(ends.values()))
+        return {row["partition"]: row["next"] for row in rows}
 
     async def make_ready(self, partitions: int) -> bool:
         """Mark the models ready if every partition has reached its goal; whether they are ready now."""

@@ -25,10 +25,12 @@ with moved as (
 select pg_notify(current_schema() || '_applied', partition || ':' || next) from moved;
 
 -- name: confirm
--- The worker of these partitions is alive and sees these log ends.
+-- The worker of these partitions is alive and sees these log ends; where the positions are, so that it notices when
+-- Postgres has gone back (a crash may lose the last transactions).
 update applied set log_end = greatest(applied.log_end, seen.log_end), updated_at = now()
 from unnest($1::integer[], $2::bigint[]) as seen (partition, log_end)
-where applied.partition = seen.partition;
+where applied.partition = seen.partition
+returning applied.partition, applied.next;
 
 -- name: make_ready
 -- Models are ready once every partition has reached the log end that its fold saw at its start.
