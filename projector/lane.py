@@ -27,7 +27,7 @@ from projector.inbox import Inbox, Message
 from projector.kafka_log import DeadLetters, EventLog
 from projector.poison import Poison, frame_id_of
 from projector.probe import LaneProbe
-from projector.store import Applied, Quarantined, Store
+from projector.store import DATA_ERRORS, Applied, Quarantined, Store
 from schemas.frames import FrameError
 
 logger = logging.getLogger(__name__)
@@ -37,8 +37,6 @@ PATIENCE = 2.0
 SEEKS = 3
 """So many seeks in vain make a missing frame."""
 
-DATA_ERRORS = (asyncpg.DataError, asyncpg.ProgramLimitExceededError, ValueError, OverflowError)
-"""What Postgres or its driver says about a value that no table can hold."""
 PASSING_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, TimeoutError, NotYetError)
 """What may be over after a while."""
 
@@ -270,7 +268,11 @@ class Lane:
     async def _folded(self, records: list[FrameRecord]) -> Changes:
         missing = self._fold.missing(records)
         if missing:
-            self._fold.supply(missing, *await self._store.load(missing))
+            try:
+                self._fold.supply(missing, *await self._store.load(missing))
+            except DATA_ERRORS as error:
+                self._blame(records[0].offset, records[-1].offset + 1, error)
+                raise ReopenError(f"partition {self.partition} has a batch that no table can hold") from error
         for record in records:
             try:
                 self._fold.fold(record)
@@ -286,7 +288,7 @@ class Lane:
             with self.probe.commit_time():
                 await self._store.commit(changes, end, quarantined)
         except DATA_ERRORS as error:
-            self._blame(changes, error)
+            self._blame(changes.first, changes.next, error)
             raise ReopenError(f"partition {self.partition} has a batch that no table can hold") from error
         except asyncpg.IntegrityConstraintViolationError as error:
             self._disagree(changes, error)
@@ -295,12 +297,12 @@ class Lane:
         if changes.first < self._goal <= changes.next:
             self._goal_reached()
 
-    def _blame(self, changes: Changes, error: Exception) -> None:
+    def _blame(self, first: int, after: int, error: Exception) -> None:
         """Find the frame that no table can hold: fold the batch again frame by frame."""
-        if changes.next - changes.first == 1:
-            self._unfoldable[changes.first] = f"{type(error).__name__}: {error}"
+        if after - first == 1:
+            self._unfoldable[first] = f"{type(error).__name__}: {error}"
         else:
-            self._one_by_one_until = max(self._one_by_one_until, changes.next)
+            self._one_by_one_until = max(self._one_by_one_until, after)
 
     def _disagree(self, changes: Changes, error: Exception) -> None:
         """Rows that do not fit are forgiven once per position: the next time all sessions come from the tables."""

@@ -22,6 +22,9 @@ from schemas.settings import PostgresSettings
 COPY_FROM = 2_000
 """From this number of rows on, COPY is cheaper than one array of rows."""
 
+DATA_ERRORS = (asyncpg.DataError, asyncpg.ProgramLimitExceededError, ValueError, OverflowError)
+"""What Postgres or its driver says about a value that no table can hold."""
+
 SQL = sqlfiles.statements("store")
 
 Connection = Any
