@@ -21,7 +21,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PACKAGES := schemas domain ops ingest projector query_api stack
-CODE := $(PACKAGES) tests bench
+CODE := $(PACKAGES) tests bench tools scripts
 FUZZ_SECONDS ?= 600
 FUZZ_STRINGS ?= 1000000
 
@@ -91,6 +91,7 @@ lint: $(DEV)
 
 types: $(DEV)
 	@$(BIN)/mypy
+	@$(BIN)/mypy -p tests -p bench -p tools
 
 imports: $(DEV)
 	@$(BIN)/lint-imports
@@ -104,9 +105,16 @@ fuzz: install
 
 docs: $(DEV)
 	@$(BIN)/mqledger config docs > docs/configuration.md
+	@$(BIN)/python -m schemas.describe > docs/events.md
+	@$(BIN)/python -m schemas.jsonschema docs/schemas
+	@$(BIN)/python -m tools.diagrams
+	@$(BIN)/python -m tools.decisions
 
+# Whether docs/events.md and docs/schemas are current is a unit test.
 docs-check: $(DEV)
 	@$(BIN)/mqledger config docs | diff -u docs/configuration.md - || { echo "docs/configuration.md is old: run make docs" >&2; exit 1; }
+	@$(BIN)/python -m tools.diagrams --check
+	@$(BIN)/python -m tools.decisions --check
 
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

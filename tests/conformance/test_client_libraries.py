@@ -11,7 +11,7 @@ import subprocess
 from typing import Any, cast
 
 import aiomqtt
-import amqtt.client  # type: ignore[import-untyped]
+import amqtt.client
 import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion

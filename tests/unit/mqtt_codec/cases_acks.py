@@ -11,14 +11,17 @@ from ingest.mqtt.codec import (
 
 from .case import PAIR_BYTES, PAIRS, V31, V311, Case, R, body
 
+_Ack = type[PubackPacket] | type[PubrecPacket] | type[PubrelPacket] | type[PubcompPacket]
+_KINDS: list[tuple[_Ack, int, R, str, str]] = [
+    (PubackPacket, 0x40, R.QUOTA_EXCEEDED, "MQTT-3.4.2-1", "MQTT-2.1.3-1"),
+    (PubrecPacket, 0x50, R.QUOTA_EXCEEDED, "MQTT-3.5.2-1", "MQTT-2.1.3-1"),
+    (PubrelPacket, 0x62, R.PACKET_IDENTIFIER_NOT_FOUND, "MQTT-3.6.2-1", "MQTT-3.6.1-1"),
+    (PubcompPacket, 0x70, R.PACKET_IDENTIFIER_NOT_FOUND, "MQTT-3.7.2-1", "MQTT-2.1.3-1"),
+]
+
 ACKS = [
     case
-    for kind, first, other, rule, flags in [
-        (PubackPacket, 0x40, R.QUOTA_EXCEEDED, "MQTT-3.4.2-1", "MQTT-2.1.3-1"),
-        (PubrecPacket, 0x50, R.QUOTA_EXCEEDED, "MQTT-3.5.2-1", "MQTT-2.1.3-1"),
-        (PubrelPacket, 0x62, R.PACKET_IDENTIFIER_NOT_FOUND, "MQTT-3.6.2-1", "MQTT-3.6.1-1"),
-        (PubcompPacket, 0x70, R.PACKET_IDENTIFIER_NOT_FOUND, "MQTT-3.7.2-1", "MQTT-2.1.3-1"),
-    ]
+    for kind, first, other, rule, flags in _KINDS
     for name in [kind.__name__]
     for case in [
         *(Case(f"{name} {v.name}", bytes((first, 2, 0, 7)), kind(7), version=v) for v in ProtocolVersion),

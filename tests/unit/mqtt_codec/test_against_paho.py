@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paho.mqtt.client import CallbackAPIVersion, Client
+from paho.mqtt.client import Client
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties as PahoProperties
 from paho.mqtt.subscribeoptions import SubscribeOptions
@@ -56,7 +57,7 @@ class Session:
 
     def __init__(self, version: ProtocolVersion, **settings: Any) -> None:
         self.version = version
-        self.client = Client(CallbackAPIVersion.VERSION2, "c", protocol=int(version), **settings)
+        self.client = Client(CallbackAPIVersion.VERSION2, "c", protocol=MQTTProtocolVersion(int(version)), **settings)
         theirs, self.socket = socket.socketpair()
         theirs.setblocking(False)
         self.client._create_socket = lambda: theirs  # type: ignore[method-assign]
@@ -135,7 +136,7 @@ def test_connect_of_mqtt_5(session: Callable[..., Session]) -> None:
 def test_a_conversation(session: Callable[..., Session], version: ProtocolVersion) -> None:
     each = session(version)
     got: list[tuple[str, bytes, int, bool]] = []
-    each.client.on_message = lambda client, data, m: got.append((m.topic, m.payload, m.qos, m.retain))
+    each.client.on_message = lambda client, data, m: got.append((m.topic, bytes(m.payload), m.qos, m.retain))
     each.client.connect("host")
     each.sent()
     each.receive(ConnackPacket())

@@ -37,7 +37,7 @@ def test_nothing_gives_nothing() -> None:
 
 def test_packets_behind_connect_in_one_feed() -> None:
     for version in ProtocolVersion:
-        packets = [
+        packets: list[Packet] = [
             ConnectPacket(version, "c"),
             PublishPacket("a", b"x", 1, packet_id=1),
             PubrelPacket(2),
@@ -49,7 +49,7 @@ def test_packets_behind_connect_in_one_feed() -> None:
 
 def test_packets_before_an_error_are_not_lost() -> None:
     parser = Parser(version=V5)
-    good = [PublishPacket("a", b"x"), PubackPacket(1)]
+    good: list[Packet] = [PublishPacket("a", b"x"), PubackPacket(1)]
     assert parser.feed(bytes_of(*good) + b"\x36\x00" + bytes_of(*good)) == good
     assert parser.error is not None
     with pytest.raises(ProtocolError, match=r"MQTT-3\.3\.1-4"):

@@ -8,7 +8,7 @@ import re
 from datetime import datetime
 
 import pytest
-from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
+from jsonschema import Draft202012Validator
 
 from schemas.events import AnyEvent
 from schemas.jsonschema import documents
