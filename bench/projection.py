@@ -31,6 +31,7 @@ from bench.projection_history import Frame, History
 from bench.report import Report, publish
 from bench.target import _local, _once, answers_200, free_port
 from domain.models import MemoryTables, ModelFold, checksum, read_record
+from projector.main import GC_THRESHOLDS
 from schemas.settings import KafkaSettings
 
 PARTITIONS = 8
@@ -222,6 +223,7 @@ async def visible(where: Place, rate: float, seconds: float) -> list[float]:
 def main(scale: float, seconds: float) -> None:
     """Measure, print a table, write bench/results/projection.json."""
     children.leave_in_order()
+    gc.set_threshold(*GC_THRESHOLDS)
     rows: list[list[str | int | float | None]] = []
     notes: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mqledger-bench-") as name:
