@@ -8,7 +8,6 @@ import tempfile
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
-import asyncpg
 import faust
 
 from projector.backoff import Backoff
@@ -21,7 +20,7 @@ from projector.nodes import NodeRecordError, read_node_event, statement
 from projector.poison import Poison
 from projector.probe import LaneProbe, Metrics
 from projector.settings import ProjectorSettings
-from projector.store import DATA_ERRORS, Store
+from projector.store import AWAY_ERRORS, DATA_ERRORS, Store
 from projector.transport import LedgerConsumer, LedgerTransport, broker_urls
 
 logger = logging.getLogger(__name__)
@@ -150,6 +149,6 @@ async def _fold_heartbeat(app: ProjectorApp, offset: int, time: int, value: byte
         except DATA_ERRORS as error:
             logger.warning("record %d of %s fits no table: %s", offset, app.kafka.nodes_topic, error)
             return
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except AWAY_ERRORS as error:
             logger.warning("a heartbeat waits for Postgres: %s: %s", type(error).__name__, error)
             await asyncio.sleep(backoff.next())

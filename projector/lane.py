@@ -27,7 +27,7 @@ from projector.inbox import Inbox, Message
 from projector.kafka_log import DeadLetters, EventLog
 from projector.poison import Poison, frame_id_of
 from projector.probe import LaneProbe
-from projector.store import DATA_ERRORS, Applied, Quarantined, Store
+from projector.store import AWAY_ERRORS, DATA_ERRORS, Applied, Quarantined, Store
 from schemas.frames import FrameError
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ PATIENCE = 2.0
 SEEKS = 3
 """So many seeks in vain make a missing frame."""
 
-PASSING_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, KafkaError, TimeoutError, NotYetError)
+PASSING_ERRORS = (*AWAY_ERRORS, KafkaError, NotYetError)
 """What may be over after a while."""
 
 

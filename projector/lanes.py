@@ -6,12 +6,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
-import asyncpg
-
 from ops.health import Health
 from projector.inbox import Message
 from projector.lane import Lane
-from projector.store import Store
+from projector.store import AWAY_ERRORS, Store
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +30,8 @@ class Lanes:
         self._assigned = False
         self._ready = False
         self._goal_reached = asyncio.Event()
-        self._broken: BaseException | None = None
+        self._died = asyncio.Event()
+        self._defect: BaseException | None = None
 
     async def assign(self, partitions: Iterable[int]) -> None:
         """Have a lane for exactly these partitions; those that stay seek, for the rebalance threw frames away."""
@@ -68,7 +67,14 @@ class Lanes:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.critical("%s has died", task.get_name(), exc_info=error)
-            self._broken = error
+            self._defect = error
+            self._died.set()
+
+    async def broken(self) -> None:
+        """Wait until a lane has died of a defect, and raise what it died of."""
+        await self._died.wait()
+        assert self._defect is not None
+        raise self._defect
 
     async def put(self, partition: int, messages: Iterable[Message]) -> None:
         """Hand frames to their lane; when it is full, wait until it has caught up."""
@@ -85,7 +91,7 @@ class Lanes:
                     self._ready = await self._store.make_ready(self._partitions)
                     if self._ready:
                         logger.info("the read models are ready")
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except AWAY_ERRORS as error:
                 logger.warning("positions could not be confirmed: %s: %s", type(error).__name__, error)
             self._goal_reached.clear()
             try:
@@ -104,8 +110,8 @@ class Lanes:
                 lane.doubt()
 
     def live(self) -> Health:
-        """Whether the process can go on; a lane that died of a defect can't."""
-        return Health(self._broken is None, "" if self._broken is None else f"a lane has died: {self._broken!r}")
+        """Whether the lanes live; one that died of a defect makes the worker begin again."""
+        return Health(self._defect is None, "" if self._defect is None else f"a lane has died: {self._defect!r}")
 
     def ready(self, lag_ms: int) -> Health:
         """Whether all assigned partitions are followed, at most so far behind."""

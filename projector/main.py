@@ -9,7 +9,6 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
-import asyncpg
 from prometheus_client import CollectorRegistry
 
 from ops.health import Health
@@ -22,7 +21,7 @@ from projector.metadata import identify
 from projector.poison import Poison
 from projector.probe import Metrics
 from projector.settings import ProjectorSettings
-from projector.store import Store, open_pool
+from projector.store import AWAY_ERRORS, Store, open_pool
 
 logger = logging.getLogger(__name__)
 
@@ -90,7 +89,7 @@ class Worker:
             pool = await self._or_stop(self._dependencies())
             if pool is None:
                 return
-        except (NotYetError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except (NotYetError, *AWAY_ERRORS) as error:
             self._phase = f"waiting: {error}"
             await self._pause(backoff, f"waiting for what is not there yet: {error or type(error).__name__}")
             return
@@ -116,6 +115,7 @@ class Worker:
         tasks = [
             asyncio.create_task(_start(app), name="app"),
             asyncio.create_task(app.lanes.confirm_forever(), name="confirm"),
+            asyncio.create_task(app.lanes.broken(), name="lanes"),
             asyncio.create_task(self._stop.wait(), name="stop"),
         ]
         try:

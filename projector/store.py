@@ -25,6 +25,9 @@ COPY_FROM = 2_000
 DATA_ERRORS = (asyncpg.DataError, asyncpg.ProgramLimitExceededError, ValueError, OverflowError)
 """What Postgres or its driver says about a value that no table can hold."""
 
+AWAY_ERRORS = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, TimeoutError)
+"""How it shows that Postgres or a connection is away; InternalClientError when it breaks while a statement begins."""
+
 SQL = sqlfiles.statements("store")
 
 Connection = Any
