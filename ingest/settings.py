@@ -33,6 +33,10 @@ class MqttSettings:
     """Expiry in seconds of MQTT 3 sessions opened with clean session 0."""
     topic_alias_maximum: int = 64
     """Topic aliases a client may use towards us."""
+    max_client_id_bytes: int = 1_024
+    """Longest client identifier, in bytes of UTF-8: it and the next keep the keys of the read models indexable."""
+    max_topic_filter_bytes: int = 1_536
+    """Longest topic filter of a subscription, in bytes of UTF-8."""
     max_topic_levels: int = 128
     """Most levels in a topic name or filter."""
     connect_timeout: float = 10.0

@@ -69,6 +69,8 @@ LIMITS: Mapping[str, Limit] = {
     "mqtt.max_session_expiry": EXPIRY,
     "mqtt.persistent_v3_expiry": EXPIRY,
     "mqtt.topic_alias_maximum": between(0, 65_535),
+    "mqtt.max_client_id_bytes": between(23, 1_024),
+    "mqtt.max_topic_filter_bytes": between(128, 1_536),
     "mqtt.max_topic_levels": between(1, 65_535),
     "mqtt.connect_timeout": SECONDS,
     "mqtt.max_keep_alive": between(1, 65_535, "seconds"),

@@ -21,7 +21,7 @@ def decide(
     new_client_id: Callable[[], str],
 ) -> Connected | Refused:
     """The event of a CONNECT packet."""
-    refusal = _refusal(packet)
+    refusal = _refusal(packet, settings)
     if refusal is not None:
         reason, text = refusal
         return Refused(
@@ -65,7 +65,9 @@ def decide(
     )
 
 
-def _refusal(packet: ConnectPacket) -> tuple[ReasonCode, str] | None:
+def _refusal(packet: ConnectPacket, settings: MqttSettings) -> tuple[ReasonCode, str] | None:
+    if len(packet.client_id.encode()) > settings.max_client_id_bytes:
+        return ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "the client identifier is too long"
     if not packet.client_id:
         if packet.version == ProtocolVersion.V31:
             return ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "MQTT 3.1 needs a client identifier"

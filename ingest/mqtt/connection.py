@@ -60,6 +60,7 @@ from schemas.positions import partition_of
 if TYPE_CHECKING:
     from ingest.mqtt.server import Server
     from ingest.node.session import Session
+    from ingest.settings import MqttSettings
 
 log = logging.getLogger(__name__)
 
@@ -552,7 +553,7 @@ class Connection(asyncio.Protocol):
 
     def _on_subscribe(self, packet: SubscribePacket) -> None:
         identifier = packet.properties.subscription_identifier or 0
-        limit = self.server.settings.max_topic_levels
+        settings = self.server.settings
         asked = [
             Subscription(
                 s.topic_filter,
@@ -561,7 +562,7 @@ class Connection(asyncio.Protocol):
                 s.retain_as_published,
                 s.retain_handling,
                 identifier,
-                _subscribe_code(s.topic_filter, s.qos, limit),
+                _subscribe_code(s.topic_filter, s.qos, settings),
             )
             for s in packet.subscriptions
         ]
@@ -824,10 +825,12 @@ def _without_words(packet: Any) -> Any:
     return type(packet)(*[getattr(packet, f) for f in packet.__struct_fields__ if f != "properties"])
 
 
-def _subscribe_code(topic_filter: str, qos: int, max_levels: int) -> int:
+def _subscribe_code(topic_filter: str, qos: int, settings: MqttSettings) -> int:
     if topic_filter.startswith(SHARE_PREFIX):
         return int(ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
-    if not valid_filter(topic_filter, max_levels):
+    if not valid_filter(topic_filter, settings.max_topic_levels):
+        return int(ReasonCode.TOPIC_FILTER_INVALID)
+    if len(topic_filter.encode()) > settings.max_topic_filter_bytes:
         return int(ReasonCode.TOPIC_FILTER_INVALID)
     return int(_GRANTED[qos])
 

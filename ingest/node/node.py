@@ -11,6 +11,7 @@ import heapq
 import logging
 import time
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Protocol
 
 from domain.retained import Retained
@@ -234,7 +235,7 @@ class Node:
         session.state, _ = apply(prior, event, at)
         session.epoch = at.position
         session.persistent = event.expiry > 0
-        session.behind = False
+        session.behind = bool(session.outbox)
         if previous is not None:
             previous.taken_over()
         if owner is not None:
@@ -258,12 +259,16 @@ class Node:
             routes.add(session, subscription)
         if owner is not None:
             owner.subscribed(event)
+        waiting = len(session.outbox.pending) if session.outbox is not None else 0
         for subscription in granted:
             handling = subscription.retain_handling
             if handling == 0 or (handling == 1 and subscription.filter in fresh):
                 self._send_retained(session, routes, subscription, event.vector)
         if new:
             self._replay(session, new, older, event.vector, at)
+        if self.delivery.catching_up and session.outbox is not None:
+            late = session.late = session.late or {}
+            late.update(dict.fromkeys(islice(session.outbox.pending, waiting, None), at.position))
 
     def _send_retained(self, session: Session, routes: Routes, subscription: Subscription, vector: list[int]) -> None:
         ids = (subscription.subscription_id,) if subscription.subscription_id else ()
@@ -320,7 +325,7 @@ class Node:
             return
         session.persistent = True
         if at.incarnation not in self.incarnations and session.outbox is not None:
-            session.outbox.settle(event.cursor, event.vector)
+            _settle(session, event.cursor, event.vector)
         session.behind = False
         self._note_expiry(session)
 
@@ -386,7 +391,7 @@ class Node:
             session = self.sessions.get((named.tenant, named.client_id))
             if session is None or session.epoch != named.epoch or session.outbox is None:
                 continue
-            session.outbox.settle(named.cursor, event.vector)
+            _settle(session, named.cursor, event.vector)
             session.behind = bool(named.cursor.low or named.cursor.inflight)
         if not event.complete:
             return
@@ -394,11 +399,11 @@ class Node:
         speaker = self._lineage.get(at.incarnation, at.incarnation)
         for session in list(home.unsettled):
             outbox, state = session.outbox, session.state
-            if session.behind or outbox is None or state is None:
-                continue
+            if session.behind or outbox is None or state is None or state.epoch >= event.vector[at.partition] << 16:
+                continue  # the last: a connection that its node had not applied when it wrote this
             if self._lineage.get(state.incarnation, state.incarnation) != speaker:
                 continue
-            outbox.settle(settled, event.vector)
+            _settle(session, settled, event.vector)
             if not outbox:
                 home.unsettled.discard(session)
 
@@ -473,6 +478,7 @@ class Node:
             for due in home.wills.due.values():
                 self._note_will(home.partition, due)
         for session in self.sessions.values():
+            session.late = None
             self._note_expiry(session)
 
     def take_over_sessions(self) -> int:
@@ -502,6 +508,16 @@ class Node:
             self.append(session.partition, event, None, 224 + 12 * len(self.applied))
             ended += 1
         return ended
+
+
+def _settle(session: Session, cursor: Cursor, vector: list[int]) -> None:
+    """Forget what a cursor says is acknowledged."""
+    assert session.outbox is not None
+    late = session.late
+    if late is not None:
+        applied = vector[session.partition] << 16
+        late = session.late = {item: position for item, position in late.items() if position >= applied} or None
+    session.outbox.settle(cursor, vector, late or ())
 
 
 def _first(session: Session, packet_id: int) -> bool:

@@ -81,14 +81,12 @@ class Session:
 class Home:
     """What a node keeps for one partition as the home of its sessions."""
 
-    __slots__ = ("dirty", "fences", "lineage", "partition", "unsettled", "wills")
+    __slots__ = ("dirty", "fences", "partition", "unsettled", "wills")
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
         self.fences = Fences()
         self.wills = Wills()
-        self.lineage: dict[tuple[str, int], int] = {}
-        """By node and incarnation that continues others: the first of them."""
         self.dirty: set[Session] = set()
         """Persistent sessions connected here whose cursor moved since the last ``progress``."""
         self.unsettled: set[Session] = set()

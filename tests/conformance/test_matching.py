@@ -70,13 +70,28 @@ def test_dollar_filters_with_wildcards_behind(connect: Connect) -> None:
 
 
 def test_topic_of_64_kib(connect: Connect) -> None:
-    """[MQTT-4.7.3-3]: 65,535 bytes are allowed in a name and in a filter."""
-    topic = (unique() + "/").ljust(65_535, "x")
+    """[MQTT-4.7.3-3]: 65,535 bytes are allowed in a name."""
+    base = unique()
+    topic = f"{base}/".ljust(65_535, "x")
     for version in (V311, V5):
         reader, writer = connect(version), connect(version)
-        reader.subscribed(topic, qos=1)
+        reader.subscribed(f"{base}/#", qos=1)
         writer.publish(topic, b"long", qos=1)
         reader.expect_message(topic, b"long")
+
+
+def test_long_filter(connect: Connect) -> None:
+    """A filter longer than the broker can keep is refused by itself; a long one is kept; the client stays."""
+    base = unique()
+    client = connect(V5)
+    longest = f"{base}/".ljust(1_536, "x")
+    codes = client.subscribe(longest, longest + "x").reason_codes
+    assert codes[0] == 0
+    if codes[1] == 0:  # a broker without this limit
+        return
+    assert codes[1] >= 0x80
+    client.publish(longest, b"long")
+    client.expect_message(longest, b"long")
 
 
 @pytest.mark.mosquitto_differs("it disconnects")
