@@ -11,7 +11,7 @@ that a fold of the log finds the ones that a lost node used.
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from schemas.events import Cursor, Inflight
 from schemas.positions import INDEX_BITS, Position
@@ -52,9 +52,9 @@ def position_of_entry(item: Entry) -> Position:
     return item >> _POSITION_SHIFT
 
 
-def _name(one: Inflight) -> Entry:
-    """The entry of a message in the log, without its QoS."""
-    return entry(one.partition, one.position, 0, one.retain)
+def _item(one: Inflight) -> Entry:
+    """The entry of a message in the log."""
+    return entry(one.partition, one.position, 1 if one.state == AWAIT_PUBACK else 2, one.retain)
 
 
 class Outbox:
@@ -189,32 +189,39 @@ class Outbox:
 
     # What follows is for folding the log of connections that another incarnation held.
 
-    def settle(self, cursor: Cursor, vector: list[int]) -> None:
-        """Keep what the cursor says is not acknowledged and forget the rest."""
+    def settle(self, cursor: Cursor, vector: list[int], late: Collection[Entry] = ()) -> None:
+        """Keep what the cursor says is not acknowledged, and of what waits the ``late`` entries, which came after it
+        was taken; forget the rest."""
         low = cursor.low or [offset << INDEX_BITS for offset in vector]
-        sent = {_name(one) for one in cursor.inflight if one.packet_id}
-        queued = Counter(_name(one) for one in cursor.inflight if not one.packet_id)
+        ids, before, states = self.subscription_ids, self.inflight, self.states
+        queued = Counter(_item(one) for one in cursor.inflight if not one.packet_id)
+        sent = Counter(_item(one) for one in cursor.inflight if one.packet_id and one.packet_id not in before)
+        older = Counter(self.pending) if late else Counter()
+        older.subtract(iter(late))
         waiting = []
         for item in self.pending:
-            name = item & ~3
-            if queued[name]:
-                queued[name] -= 1
+            older[item] -= 1
+            if queued[item]:
+                queued[item] -= 1
                 waiting.append(item)  # it keeps its place among the others [MQTT-4.6.0-6]
-            elif name not in sent and position_of_entry(item) >= low[partition_of_entry(item)]:
+            elif sent[item]:
+                sent[item] -= 1
+            elif position_of_entry(item) >= low[partition_of_entry(item)]:
+                waiting.append(item)
+            elif item in late and older[item] < 0:
                 waiting.append(item)
         gone = sum(1 for item in self.pending if item & 3 == 1) - sum(1 for item in waiting if item & 3 == 1)
         last_id = cursor.last_id or (self._next1 + gone - 1) % (_QOS2_BASE - 1) + 1
-        ids, before, states = self.subscription_ids, self.inflight, self.states
         self.clear()
         self._next1 = last_id
         for one in cursor.inflight:
-            item = _name(one) | (1 if one.state == AWAIT_PUBACK else 2)
+            item = _item(one)
             if one.packet_id:
                 # The cursor may have been taken while a PUBREC was on its way into the log.
                 received = states.get(one.packet_id) == AWAIT_PUBCOMP and before[one.packet_id] == item
                 self._restore(one.packet_id, item, AWAIT_PUBCOMP if received else one.state)
-            elif queued[item & ~3]:
-                queued[item & ~3] -= 1
+            elif queued[item]:
+                queued[item] -= 1
                 self.offer(item)
             if one.subscription_ids:
                 self.subscription_ids[item] = tuple(one.subscription_ids)
@@ -223,11 +230,11 @@ class Outbox:
 
     def settle_sending(self, messages: Iterable[Inflight]) -> None:
         """QoS 2 messages got identifiers: they count as sent, and so does QoS 1 before them."""
-        started = {_name(one): one for one in messages}
+        started = {_item(one): one for one in messages}
         later: list[Entry] = []
         while self.pending and started:
             item = self.pending.popleft()
-            one = started.pop(item & ~3, None)
+            one = started.pop(item, None)
             if one is not None:
                 self._restore(one.packet_id, item, one.state)
             elif item & 3 == 1:
@@ -235,8 +242,8 @@ class Outbox:
             else:
                 later.append(item)
         self.pending.extendleft(reversed(later))
-        for name, one in started.items():
-            self._restore(one.packet_id, name | 2, one.state)
+        for item, one in started.items():
+            self._restore(one.packet_id, item, one.state)
 
     def settle_dropped(self, ranges: Iterable[tuple[int, int, int]]) -> None:
         """Forget unsent entries in the ranges (partition, first, last position)."""

@@ -140,6 +140,30 @@ def test_one_message_may_be_due_twice() -> None:
     assert list(fold.pending) == waiting[1:]
 
 
+def test_one_message_may_be_due_with_two_qualities() -> None:
+    """Given a retained message that waits for QoS 1 and for QoS 2, when the log says that QoS 2 has an identifier,
+    then the one of QoS 1 is not taken for it."""
+    fold = filled(item(1, 2), item(1, 1, retain=True), item(1, 2, retain=True))
+    fold.settle_sending([Inflight(32_768, 0, position(1, 0), AWAIT_PUBREC, retain=True)])
+    assert (1, item(1, 1, retain=True), AWAIT_PUBACK) in list(fold.unfinished())
+    assert (32_768, item(1, 2, retain=True), AWAIT_PUBREC) in list(fold.unfinished())
+    assert list(fold.pending) == [item(1, 2)]
+
+
+def test_late_entries_survive_a_cursor() -> None:
+    """Given entries that a subscribe made after the cursor was taken, when a fold settles, then they stay, also beside
+    one in flight that is the same."""
+    live = Outbox()
+    live.begin(item(1, retain=True))
+    fold = filled(item(1, retain=True), item(2), item(1, retain=True), item(3, retain=True))
+    again = filled(*fold.pending)
+    again.settle(Outbox().cursor(VECTOR), VECTOR, {item(1, retain=True)})
+    assert list(again.pending) == [item(1, retain=True)]
+    fold.settle(live.cursor(VECTOR), VECTOR, {item(1, retain=True), item(3, retain=True)})
+    assert list(fold.unfinished()) == [(1, item(1, retain=True), AWAIT_PUBACK)]
+    assert list(fold.pending) == [item(1, retain=True), item(3, retain=True)]
+
+
 def test_subscription_identifiers_of_a_waiting_retained_message_are_in_the_cursor() -> None:
     """Given a retained message that waits for a window, when a fold settles, then its identifiers are back."""
     live, fold = Outbox(), Outbox()

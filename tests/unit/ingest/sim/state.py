@@ -1,0 +1,52 @@
+"""What must be the same in a live node and in a fold of its log, as plain values."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from domain.outbox import Outbox, partition_of_entry
+from ingest.node.node import Node
+from ingest.node.session import Session
+
+
+def facts(node: Node) -> dict[str, Any]:
+    """Sessions, subscriptions, inbound QoS 2 identifiers, retained messages, wills due."""
+    return {
+        "sessions": {key[1]: _session(session) for key, session in node.sessions.items()},
+        "retained": {
+            topic: (held.order, held.payload)
+            for routes in node.routes.values()
+            for topic, held in routes.retained.match("#", [1 << 40] * len(node.homes))
+        },
+        "wills": {
+            (home.partition, epoch): (due.client_id, due.at)
+            for home in node.homes
+            for epoch, due in home.wills.due.items()
+        },
+        "subscriptions": sum(routes.subscriptions for routes in node.routes.values()),
+        "connected": node.connected,
+        "applied": list(node.applied),
+    }
+
+
+def _session(session: Session) -> dict[str, Any]:
+    state = session.state
+    assert state is not None
+    return {
+        "epoch": session.epoch,
+        "created": state.created,
+        "online": state.online,
+        "expiry": state.expiry,
+        "disconnected": state.disconnected_at,
+        "subscriptions": {f: (held.options, held.since, held.changed) for f, held in state.subscriptions.items()},
+        "inbound": sorted(session.inbound or ()),
+    }
+
+
+def queue(session: Session) -> dict[str, Any]:
+    """What a session still has to get: sent in order, and per partition in order what waits."""
+    outbox = session.outbox or Outbox()
+    waiting: dict[int, list[int]] = {}
+    for item in outbox.pending:
+        waiting.setdefault(partition_of_entry(item), []).append(item)
+    return {"sent": list(outbox.unfinished()), "waiting": waiting}
