@@ -24,6 +24,8 @@ AWAIT_PUBCOMP = 3
 
 _QOS2_BASE = 0x8000
 _POSITION_SHIFT = 20
+_NAMED = 1_024
+"""Most waiting retained messages that a cursor names, so that its event fits a frame."""
 _NOTHING: deque[Entry] = deque(maxlen=0)
 
 
@@ -170,9 +172,12 @@ class Outbox:
         if not self.pending:
             return Cursor([], inflight, self._next1)
         low = [offset << INDEX_BITS for offset in vector]
+        named = sum(1 for item in self.pending if item & 4) <= _NAMED
         for item in self.pending:
             partition = partition_of_entry(item)
-            if item & 4:  # a retained message lies far below what comes after it: it is named, not covered by low
+            # A retained message lies far below what comes after it: it is named. When there are very many, low covers
+            # them, and with them what was acknowledged since: after a crash QoS 1 may come twice then.
+            if item & 4 and named:
                 ids = list(self.subscription_ids.get(item, ()))
                 inflight.append(Inflight(0, partition, position_of_entry(item), item & 3, True, ids))
             elif position_of_entry(item) < low[partition]:
@@ -206,9 +211,7 @@ class Outbox:
                 waiting.append(item)  # it keeps its place among the others [MQTT-4.6.0-6]
             elif sent[item]:
                 sent[item] -= 1
-            elif position_of_entry(item) >= low[partition_of_entry(item)]:
-                waiting.append(item)
-            elif item in late and older[item] < 0:
+            elif position_of_entry(item) >= low[partition_of_entry(item)] or (item in late and older[item] < 0):
                 waiting.append(item)
         gone = sum(1 for item in self.pending if item & 3 == 1) - sum(1 for item in waiting if item & 3 == 1)
         last_id = cursor.last_id or (self._next1 + gone - 1) % (_QOS2_BASE - 1) + 1

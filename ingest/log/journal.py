@@ -151,7 +151,7 @@ class Journal:
     async def write(self, partition: int, events: list[AnyEvent], incarnation: int, sequence: int) -> int:
         """Append one frame outside the lanes and return its offset; it is applied when it is read back."""
         stamp = self._next_stamp()
-        future = await self._send(partition, events, incarnation, sequence, stamp)
+        future = await self._send(partition, events, encode_events(events), incarnation, sequence, stamp)
         try:
             metadata = await future
         except KafkaError as error:
@@ -174,14 +174,14 @@ class Journal:
         return self._stamp
 
     async def _send(
-        self, partition: int, events: list[AnyEvent], incarnation: int, sequence: int, stamp: int
+        self, partition: int, events: list[AnyEvent], value: bytes, incarnation: int, sequence: int, stamp: int
     ) -> asyncio.Future[object]:
         producer = self._producer
         if producer is None:
             raise AppendError("the producer is closed")
         batch = producer.create_batch()
         headers = frame_headers(self.node, incarnation, sequence, stamp, self.vector, events)
-        if batch.append(key=None, value=encode_events(events), timestamp=None, headers=headers) is None:
+        if batch.append(key=None, value=value, timestamp=None, headers=headers) is None:
             raise ValueError(f"a frame of {len(events)} events does not fit a batch")
         return await producer.send_batch(batch, self._kafka.events_topic, partition=partition)  # type: ignore[no-any-return]
 
@@ -194,19 +194,25 @@ class Journal:
             sealed = lane.seal(
                 self.incarnation, self._next_stamp(), settings.max_frame_events, settings.max_frame_bytes
             )
-            sent.append(
-                (
-                    lane,
-                    sealed,
-                    await self._send(lane.partition, sealed.events, sealed.incarnation, sealed.sequence, sealed.stamp),
-                )
+            value = self._encoded(lane, sealed)
+            future = await self._send(
+                lane.partition, sealed.events, value, sealed.incarnation, sealed.sequence, sealed.stamp
             )
+            sent.append((lane, sealed, future))
         for lane, sealed, future in sent:
             try:
                 metadata = await future
             except KafkaError as error:
                 raise AppendError(f"{type(error).__name__}: {error}") from error
             await self._landed(lane, sealed, metadata)
+
+    def _encoded(self, lane: Lane, sealed: Sealed) -> bytes:
+        """The value of a frame. Sizes of events are estimates: what does not fit goes into the next frame."""
+        value = encode_events(sealed.events)
+        while len(value) > self._settings.max_frame_bytes and len(sealed.events) > 1:
+            lane.shorten(len(sealed.events) // 2)
+            value = encode_events(sealed.events)
+        return value
 
     async def _landed(self, lane: Lane, sealed: Sealed, metadata: object) -> None:
         offset: int = metadata.offset  # type: ignore[attr-defined]

@@ -69,6 +69,18 @@ class Lane:
         self.sequence += 1
         return self.sealed
 
+    def shorten(self, count: int) -> None:
+        """Let only the first events stay sealed: together they turned out larger than a frame may be."""
+        sealed = self.sealed
+        assert sealed is not None
+        back = sealed.events[count:]
+        size = min(sealed.size, sum(map(size_of, back)))
+        self.events[:0] = back
+        self.owners[:0] = sealed.owners[count:]
+        self.size += size
+        del sealed.events[count:], sealed.owners[count:]
+        sealed.size -= size
+
     def unseal(self) -> None:
         """Put the events of a frame that did not land back in front of those that wait."""
         sealed = self.sealed
@@ -88,7 +100,7 @@ class Lane:
 
 
 def size_of(event: AnyEvent) -> int:
-    """Bytes an event takes in a frame, about; never less than it does for large ones."""
+    """Bytes an event takes in a frame, about."""
     size = 96
     for name in ("topic", "payload", "properties", "client_id"):
         size += len(getattr(event, name, ""))

@@ -23,7 +23,9 @@ _PACKET_NAMES = (
     *("unsubscribe", "unsuback", "pingreq", "pingresp", "disconnect", "auth"),
 )
 _CHUNK = 400
-"""Sessions named in one event."""
+"""Clients in one ``measured``."""
+_PROGRESS_BYTES = 131_072
+"""Bytes of one ``progress``, about, above which another one begins."""
 
 
 class Duties:
@@ -48,16 +50,16 @@ class Duties:
         self._node.delivery.report_drops()
 
     def _progress_of(self, home: Home, vector: list[int]) -> None:
-        named = list(self._named(home.dirty, vector))
+        sessions: list[Behind] = []
+        size = base = 96 + 9 * len(vector)
+        for behind in self._named(home.dirty, vector):
+            if size > _PROGRESS_BYTES:
+                self._node.append(home.partition, Progress(vector, sessions, False), None, size)
+                sessions, size = [], base
+            sessions.append(behind)
+            size += _size_of(behind)
         home.dirty = set()
-        last = max(0, len(named) - 1) // _CHUNK
-        for part in range(last + 1):
-            sessions = named[part * _CHUNK : (part + 1) * _CHUNK]
-            event = Progress(vector, sessions, part == last)
-            size = (
-                96 + 9 * len(vector) + sum(96 + 9 * len(b.cursor.low) + 32 * len(b.cursor.inflight) for b in sessions)
-            )
-            self._node.append(home.partition, event, None, size)
+        self._node.append(home.partition, Progress(vector, sessions), None, size)
 
     def _named(self, sessions: Iterable[Session], vector: list[int]) -> Iterator[Behind]:
         for session in sessions:
@@ -132,6 +134,12 @@ class Duties:
             gauges=gauges,
             maxima=dict(self._maxima),
         )
+
+
+def _size_of(behind: Behind) -> int:
+    cursor = behind.cursor
+    ids = sum(len(one.subscription_ids) for one in cursor.inflight)
+    return 96 + len(behind.client_id) + 9 * len(cursor.low) + 32 * len(cursor.inflight) + 5 * ids
 
 
 def _changed(connection: Connection) -> bool:
