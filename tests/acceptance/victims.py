@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -75,6 +75,20 @@ class OwnPostgres:
         os.kill(old, signal.SIGKILL)
         eventually(lambda: not psutil.pid_exists(old), "Postgres is gone")
 
+    def execute(self, *statements: str) -> None:
+        """Run statements as its owner."""
+        run_async(execute(self._services.postgres, statements))
+
+    @contextmanager
+    def flushing_late(self) -> Iterator[None]:
+        """Whoever does not wait for the disk may lose the last seconds within, when it is killed."""
+        self.execute("alter system set wal_writer_delay = '10s'", "select pg_reload_conf()")
+        try:
+            yield
+        finally:
+            self.wait_until_back()
+            self.execute("alter system reset wal_writer_delay", "select pg_reload_conf()")
+
     @contextmanager
     def dead(self) -> Iterator[None]:
         """It is killed and stays away within; connections are refused."""
@@ -109,6 +123,16 @@ class OwnPostgres:
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(self._address) == 0
+
+
+async def execute(settings: PostgresSettings, statements: Iterable[str]) -> None:
+    """Run statements, each in a transaction of its own."""
+    connection = await asyncpg.connect(settings.dsn.reveal())
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 async def serves(settings: PostgresSettings) -> bool:
