@@ -77,6 +77,8 @@ class Journal:
         lane.events.append(event)
         lane.owners.append(owner)
         lane.size += size
+        if not self.pending_bytes:
+            self.landed_at = time.monotonic()
         self.pending_bytes += size
         if not lane.queued and lane.sealed is None:
             self._queue(lane)
@@ -87,6 +89,8 @@ class Journal:
         lane.events.extend(events)
         lane.owners.extend([owner] * len(events))
         lane.size += size
+        if not self.pending_bytes:
+            self.landed_at = time.monotonic()
         self.pending_bytes += size
         if not lane.queued and lane.sealed is None:
             self._queue(lane)
@@ -284,6 +288,8 @@ class Journal:
         lane.time = max(lane.time, timestamp)
         lane.sealed = None
         self.frames += 1
+        self.pending_bytes -= sealed.size
+        self.landed_at = time.monotonic()
         self._apply_frame(
             Applied(
                 lane.partition,
@@ -298,8 +304,6 @@ class Journal:
             )
         )
         lane.next_offset = offset + 1
-        self.pending_bytes -= sealed.size
-        self.landed_at = time.monotonic()
         if not lane.events:
             self._drained.set()
 

@@ -404,7 +404,7 @@ class Connection(asyncio.Protocol):
         self.state = OPEN
         self.write(encode(connect.accepted(self.connected_event, present, self.server.settings), self.version))
         self.server.timers.watch(self)
-        if self.held is not None or self.eof:
+        if self.held is not None or self.eof or self.paused:
             self.server.loop.call_soon(self._drain_held)
 
     def refused(self, event: Refused) -> None:
@@ -649,8 +649,11 @@ class Connection(asyncio.Protocol):
         self.pending = pending = self.pending - size
         if pending == 0 and self.eof and self.state == OPEN:
             self.server.loop.call_soon(self._lose, "the client closed its side")
-        if self.paused and pending <= self.server.settings.inbound_high_water >> 1 and not self.server.paused:
-            self.resume_reading()
+        if self.paused and pending <= self.server.settings.inbound_high_water >> 1:
+            if self.server.paused:
+                self.server.paused.add(self)  # the node as a whole is full: it goes on with the others
+            else:
+                self.resume_reading()
 
     def released(self, answer: bytes) -> None:
         """A PUBREL is in the log: PUBCOMP, or nothing when it was void."""
@@ -669,7 +672,7 @@ class Connection(asyncio.Protocol):
         if self.version != _V5:
             codes = [code if code < 0x80 else ReasonCode.UNSPECIFIED_ERROR for code in codes]
             if self.version == ProtocolVersion.V31 and any(code >= 0x80 for code in codes):
-                self.close("MQTT 3.1 has no words to refuse a subscription")
+                self._disconnect(ReasonCode.UNSPECIFIED_ERROR, "MQTT 3.1 has no words to refuse a subscription")
                 return
         self._write_packet(SubackPacket(packet_id, tuple(codes)))
 
@@ -786,6 +789,12 @@ class Connection(asyncio.Protocol):
                 transport.abort()
             else:
                 transport.close()
+                self.server.timers.closing(self)
+
+    def cut(self) -> None:
+        """Let the socket go at once."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def _write_packet(self, packet: Packet) -> None:
         data = encode(packet, self.version)

@@ -24,6 +24,8 @@ class Timers:
         self._turned = int(self.now)
         self._accepted: dict[Connection, float] = {}
         """Connections that said no CONNECT yet, oldest first, with the time until which they may wait."""
+        self._closing: dict[Connection, float] = {}
+        """Connections whose client has not read our last words yet, likewise."""
 
     def accepted(self, connection: Connection) -> None:
         """A socket was opened: CONNECT is due [MQTT-3.1.0-1]."""
@@ -35,9 +37,14 @@ class Timers:
         if connection.keep_alive:
             self._put(connection, self.now + connection.keep_alive)
 
+    def closing(self, connection: Connection) -> None:
+        """A connection is closed as soon as the client has read what was written: that it must do in time."""
+        self._closing[connection] = self.now + self._connect_timeout
+
     def forget(self, connection: Connection) -> None:
         """A connection is closed."""
         self._accepted.pop(connection, None)
+        self._closing.pop(connection, None)
         slot = self._wheel.get(connection.slot)
         if slot is not None:
             slot.discard(connection)
@@ -45,14 +52,10 @@ class Timers:
     def tick(self) -> None:
         """Move time on and end the connections whose time is up."""
         self.now = now = time.monotonic()
-        overdue = []
-        for connection, deadline in self._accepted.items():
-            if deadline > now:
-                break
-            overdue.append(connection)
-        for connection in overdue:
-            del self._accepted[connection]
+        for connection in _overdue(self._accepted, now):
             connection.connect_overdue()
+        for connection in _overdue(self._closing, now):
+            connection.cut()
         while self._turned < int(now):
             self._turned += 1
             for connection in self._wheel.pop(self._turned, ()):
@@ -76,3 +79,15 @@ class Timers:
     def _put(self, connection: Connection, deadline: float) -> None:
         connection.slot = max(int(deadline) + 1, self._turned + 1)
         self._wheel.setdefault(connection.slot, set()).add(connection)
+
+
+def _overdue(waiting: dict[Connection, float], now: float) -> list[Connection]:
+    """Those whose time is up, taken out."""
+    found = []
+    for connection, deadline in waiting.items():
+        if deadline > now:
+            break
+        found.append(connection)
+    for connection in found:
+        del waiting[connection]
+    return found
