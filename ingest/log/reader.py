@@ -186,6 +186,6 @@ class _Merge:
     def _ready(self, read: Read) -> bool:
         at = self.at
         for p, needed in enumerate(read.frame.header.depends):
-            if at[p] < needed <= self._stops[p] and p != read.partition:
+            if at[p] < min(needed, self._stops[p]) and p != read.partition:
                 return False
         return True

@@ -50,6 +50,11 @@ from schemas.events import (
 log = logging.getLogger(__name__)
 
 
+Due = tuple[int, str, int, int, tuple[str, str]]
+"""Time, what, partition, epoch, session key."""
+_DUE = 1_024
+
+
 class SupersededError(RuntimeError):
     """Another process with this node's name began a newer incarnation, or this one was declared lost."""
 
@@ -88,8 +93,9 @@ class Node:
         self.connected = 0
         """Sessions online."""
         self.applied = [0] * partitions
-        self.due: list[tuple[int, str, int, int, tuple[str, str]]] = []
-        """Heap of (time, what, partition, epoch, session key): sessions that expire, wills that fire."""
+        self.due: list[Due] = []
+        """Heap of sessions that expire and wills that fire; some of them void, which is seen when they are due."""
+        self._due_limit = _DUE
         self._clock = (0, time.monotonic())
         self._stamp = 0
         """Stamp of the frame that is being applied."""
@@ -434,13 +440,30 @@ class Node:
             self._note_will(at.partition, due)
 
     def _note_will(self, partition: int, due: DueWill) -> None:
-        if not self.delivery.catching_up:
-            heapq.heappush(self.due, (due.at, "will", partition, due.epoch, (due.tenant, due.client_id)))
+        self._note((due.at, "will", partition, due.epoch, (due.tenant, due.client_id)))
 
     def _note_expiry(self, session: Session) -> None:
         deadline = session.state.expires_at if session.state is not None else None
-        if deadline is not None and not self.delivery.catching_up:
-            heapq.heappush(self.due, (deadline, "expire", session.partition, session.epoch, session.key))
+        if deadline is not None:
+            self._note((deadline, "expire", session.partition, session.epoch, session.key))
+
+    def _note(self, due: Due) -> None:
+        if self.delivery.catching_up:
+            return
+        if len(self.due) >= self._due_limit:
+            self.due = [one for one in self.due if self._stands(one)]
+            heapq.heapify(self.due)
+            self._due_limit = max(_DUE, 2 * len(self.due))
+        heapq.heappush(self.due, due)
+
+    def _stands(self, one: Due) -> bool:
+        """Whether nothing has happened since that makes it void."""
+        at, what, partition, epoch, key = one
+        if what == "will":
+            will = self.homes[partition].wills.due.get(epoch)
+            return will is not None and will.at == at
+        session = self.sessions.get(key)
+        return session is not None and session.epoch == epoch
 
     def fire_due(self) -> None:
         """Append what has become due: wills, ends of sessions. Doing so twice is harmless: the fold counts one."""
