@@ -2,9 +2,9 @@
 
 Members are the texts ``c:<tenant>/<client id>``, ``t:<topic>`` and, for wildcard searches, ``p:<first level>`` and
 ``q:<first two levels>``. A member sets four bits: with ``h = crc32(text)`` and ``s = (h >> 16) | 1``, the bits
-``(h + k * s) mod 4096`` for k = 0..3. A filter of 4096 bits is folded in half (upper OR lower) while it stays under
+``(h + k * s) mod 1024`` for k = 0..3. A filter of 1024 bits is folded in half (upper OR lower) while it stays under
 a quarter full, down to 64 bits, and stored little endian; bit numbers are then taken modulo its size.
-A frame with more than 640 clients and topics has an empty filter, which may contain anything.
+A frame with more than 128 clients and topics has an empty filter, which may contain anything.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from itertools import chain
 from operator import or_
 from zlib import crc32
 
-FULL_BITS = 4096
+FULL_BITS = 1024
 MIN_BITS = 64
-MOST_MEMBERS = 640
+MOST_MEMBERS = 128
 """With more clients and topics than this a filter says nothing any more, and a frame goes without one."""
 _CACHE_LIMIT = 65_536
 _TENANT_LIMIT = 1_024
-_LOW = {1 << power: (1 << (1 << power)) - 1 for power in range(6, 13)}
-"""For every size of a filter in bits, from 64 to 4096: a number with all of them set."""
+_LOW = {1 << power: (1 << (1 << power)) - 1 for power in range(6, 11)}
+"""For every size of a filter in bits, from 64 to 1024: a number with all of them set."""
 
 
 def _member(text: str) -> int:

@@ -229,18 +229,28 @@ class Connection(asyncio.Protocol):
         packets = parser.feed(data)
         self.packets_in += len(packets)
         if self.state == OPEN:
-            self._take(packets)
+            if len(packets) == 1:
+                kind = type(packets[0])
+                server.packets_in[kind] += 1
+                _HANDLERS[kind](self, packets[0])
+            else:
+                self._take(packets)
         else:
             self._take_early(packets)
-        if parser.error is not None and self.state != CLOSED:
-            if self.state == CONNECTING:
-                self._hold(None)
-            else:
-                self._protocol_error(parser.error)
+        if parser.error is not None:
+            self._on_error(parser.error)
         if server.journal.pending_bytes > server.max_pending:
             self.pause_reading()
             server.paused.add(self)
-        server.delivery.flush()
+        delivery = server.delivery
+        if delivery.to_flush or delivery.to_pump:
+            delivery.flush()
+
+    def _on_error(self, error: ProtocolError) -> None:
+        if self.state == CONNECTING:
+            self._hold(None)
+        elif self.state != CLOSED:
+            self._protocol_error(error)
 
     def eof_received(self) -> bool:
         """The client will send no more. What it sent is still answered before the socket is let go."""
@@ -279,13 +289,14 @@ class Connection(asyncio.Protocol):
         self.to_flush = False
         if not self.out:
             return
-        data = b"".join(self.out)
-        self.out.clear()
-        transport = self.transport
-        if transport is not None and not transport.is_closing():
-            self.bytes_out += len(data)
-            self.server.counters.bytes_out += len(data)
-            transport.write(data)
+        out = self.out
+        data = out[0] if len(out) == 1 else b"".join(out)
+        out.clear()
+        if self.state != CLOSED and self.transport is not None:
+            size = len(data)
+            self.bytes_out += size
+            self.server.counters.bytes_out += size
+            self.transport.write(data)
 
     def write(self, data: bytes) -> None:
         """Bytes to be written with everything else of this callback."""
@@ -438,7 +449,7 @@ class Connection(asyncio.Protocol):
         qos = packet.qos
         self.messages_in += 1
         if qos:
-            if self._over_receive_maximum(packet):
+            if self.receiving >= self.most_receiving and self._over_receive_maximum(packet):
                 return
             if qos == 2 and self._seen(packet.packet_id):
                 return
@@ -446,29 +457,20 @@ class Connection(asyncio.Protocol):
         elif server.shedding(self):
             server.counters.dropped("log_away")
             return
-        if len(topic) > server.settings.max_topic_levels and topic.count("/") >= server.settings.max_topic_levels:
+        if len(topic) > server.plain_topic and topic.count("/") >= server.plain_topic:
             self._disconnect(ReasonCode.TOPIC_NAME_INVALID, "the topic name has too many levels")
             return
+        payload, properties = packet.payload, packet.properties
         event = Published(
-            self.tenant,
-            self.client_id,
-            self.epoch,
-            topic,
-            qos,
-            packet.retain,
-            packet.packet_id,
-            packet.properties,
-            packet.payload,
+            self.tenant, self.client_id, self.epoch, topic, qos, packet.retain, packet.packet_id, properties, payload
         )
-        size = _EVENT_BYTES + len(topic) + len(packet.payload) + len(packet.properties)
+        size = _EVENT_BYTES + len(topic) + len(payload) + len(properties)
         self.pending += size
         server.append(self.partition, event, self, size)
-        if self.pending > server.settings.inbound_high_water:
+        if self.pending > server.high_water:
             self.pause_reading()
 
     def _over_receive_maximum(self, packet: PublishPacket) -> bool:
-        if self.receiving < self.most_receiving:
-            return False
         if packet.qos == 2 and packet.dup:
             return False
         # [MQTT-3.3.4-9]
@@ -630,7 +632,11 @@ class Connection(asyncio.Protocol):
 
     def published(self, event: Published, answer: bytes) -> None:
         """A publish of this client was applied: PUBACK or PUBREC, or nothing (QoS 0, or the publish was void)."""
-        self._settle(_EVENT_BYTES + len(event.topic) + len(event.payload) + len(event.properties))
+        size = _EVENT_BYTES + len(event.topic) + len(event.payload) + len(event.properties)
+        if self.paused or self.eof:
+            self._settle(size)
+        else:
+            self.pending -= size
         qos = event.qos
         if qos == 2 and self.inbound is not None:
             self.inbound.discard(event.packet_id)

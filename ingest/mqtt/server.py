@@ -28,6 +28,7 @@ class Server:
         self.node = node
         self.append = journal.append
         self.extend = journal.extend
+        self.high_water = settings.mqtt.inbound_high_water
         self.plain_topic = settings.mqtt.max_topic_levels
         """A topic of so many characters or less cannot have too many levels."""
         self.homes = node.homes

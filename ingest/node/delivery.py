@@ -73,8 +73,10 @@ class Delivery:
         self._now = now
         self._counters = counters
         self._packets_out = counters.packets_out
-        self._to_flush: list[Connection] = []
-        self._to_pump: set[Session] = set()
+        self.to_flush: list[Connection] = []
+        """Connections with something in ``out``."""
+        self.to_pump: set[Session] = set()
+        """Sessions that may have room for what waits."""
         self._drops: dict[tuple[Session, str], _Drops] = {}
         self.catching_up = True
         """While the past is folded, queue limits are not applied: what they dropped is in the log."""
@@ -108,7 +110,7 @@ class Delivery:
                 self._send_now(session, connection, base | retain << 2 | qos, parts, to.ids)
             elif qos:
                 if connection is not None:
-                    self._to_pump.add(session)
+                    self.to_pump.add(session)
                 elif not session.persistent:
                     continue
                 self._keep(session, base | retain << 2 | qos, to.ids)
@@ -137,7 +139,7 @@ class Delivery:
         self._packets_out[3] += 1
         if not connection.to_flush:
             connection.to_flush = True
-            self._to_flush.append(connection)
+            self.to_flush.append(connection)
 
     def retained(
         self,
@@ -155,7 +157,7 @@ class Delivery:
         if qos:
             if connection is not None or session.persistent:
                 self._keep(session, position << 20 | partition << 4 | 4 | qos, ids)
-                self._to_pump.add(session)
+                self.to_pump.add(session)
         elif connection is not None and not connection.blocked:
             waited = self._waited(message, time)
             if waited is None:
@@ -172,25 +174,25 @@ class Delivery:
         self._packets_out[3] += 1
         if not connection.to_flush:
             connection.to_flush = True
-            self._to_flush.append(connection)
+            self.to_flush.append(connection)
 
     def enqueue(self, connection: Connection) -> None:
         """The connection has something in ``out`` and marked itself: write it at the next ``flush``."""
-        self._to_flush.append(connection)
+        self.to_flush.append(connection)
 
     def flush(self) -> None:
         """Send what sessions wait for and write every connection once."""
-        while self._to_pump:
-            self.pump(self._to_pump.pop())
-        to_flush = self._to_flush
+        while self.to_pump:
+            self.pump(self.to_pump.pop())
+        to_flush = self.to_flush
         if to_flush:
-            self._to_flush = []
+            self.to_flush = []
             for connection in to_flush:
                 connection.flush()
 
     def later(self, session: Session) -> None:
         """The session may have room for more: look at the next ``flush``."""
-        self._to_pump.add(session)
+        self.to_pump.add(session)
 
     # Later
 
@@ -203,7 +205,7 @@ class Delivery:
                 self._send_first(session, connection, outbox, unlogged)
             else:
                 connection.to_resend().extend(outbox.inflight)
-            self._to_pump.add(session)
+            self.to_pump.add(session)
 
     def _send_first(self, session: Session, connection: Connection, outbox: Outbox, unlogged: set[int]) -> None:
         """Some QoS 2 identifiers were given by a connection whose ``sending`` came too late and is void."""
@@ -268,7 +270,7 @@ class Delivery:
         connection = session.connection
         if connection is not None:
             connection.logged(one.packet_id for one in messages)
-            self._to_pump.add(session)
+            self.to_pump.add(session)
 
     def _send_again(self, session: Session, connection: Connection, outbox: Outbox) -> bool:
         resend = connection.to_resend()
@@ -321,7 +323,7 @@ class Delivery:
 
     def _was_read(self, session: Session) -> None:
         session.reading = False
-        self._to_pump.add(session)
+        self.to_pump.add(session)
         self.flush()
 
     def _waited(self, message: Message, time: int) -> int | None:

@@ -134,7 +134,7 @@ def may_hold(summary: bytes, member: str) -> bool:
     bits = len(summary) * 8
     h = crc32(member.encode())
     s = (h >> 16) | 1
-    numbers = [(h + k * s) % 4096 % bits for k in range(4)]
+    numbers = [(h + k * s) % 1024 % bits for k in range(4)]
     return all(summary[b // 8] >> (b % 8) & 1 for b in numbers)
 
 

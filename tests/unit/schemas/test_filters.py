@@ -19,7 +19,7 @@ TOPICS = LEVELS.map("/".join)
 @given(st.sets(TOPICS, max_size=60), st.dictionaries(TEXTS, st.sets(TEXTS, max_size=20), max_size=3))
 def test_no_member_is_ever_denied(topics: set[str], clients: dict[str, set[str]]) -> None:
     summary = build(masks(topics, clients))
-    assert len(summary) * 8 in {64, 128, 256, 512, 1024, 2048, 4096}
+    assert len(summary) * 8 in {64, 128, 256, 512, 1024}
     for topic in topics:
         assert may_contain(summary, topic_mask(topic))
     for tenant, client_ids in clients.items():
@@ -53,7 +53,7 @@ def test_folding_is_what_the_document_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("clients", "topics_each", "most"), [(1, 1, 0.02), (10, 1, 0.02), (100, 1, 0.02), (200, 1, 0.10), (20, 10, 0.10)]
+    ("clients", "topics_each", "most"), [(1, 1, 0.02), (10, 1, 0.02), (40, 1, 0.02), (64, 1, 0.05), (20, 5, 0.05)]
 )
 def test_false_positives_of_clients_are_few(clients: int, topics_each: int, most: float) -> None:
     topics = [f"site/{i % 5}/device/{i}" for i in range(clients * topics_each)]
