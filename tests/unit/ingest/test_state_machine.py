@@ -142,7 +142,7 @@ class Machine(RuleBasedStateMachine):
 
 TestMachine = Machine.TestCase
 TestMachine.settings = settings(
-    max_examples=LONG or 60,
+    max_examples=LONG or 50,
     stateful_step_count=60,
     derandomize=not LONG,
     deadline=None,
