@@ -213,7 +213,7 @@ class IngestService:
         superseded = self._over.done() and isinstance(self._over.exception(), SupersededError)
         if superseded or self._over.done():
             self.server.abort_all()
-        else:
+        elif self.journal.incarnation >= 0:  # it has begun to speak
             await self._leave()
         for task in list(self._tasks):
             task.cancel()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from ingest.mqtt.codec import PublishPacket
+from ingest.service import IngestService
 from schemas.settings import KafkaSettings, PostgresSettings
 from tests.conftest import RunService
 from tests.integration.ingest.client import connected
-from tests.integration.ingest.kit import fold, running
+from tests.integration.ingest.kit import fold, running, settings
 from tests.integration.ingest.test_journal import publish_many
 from tests.stackkit.eventually import eventually
 from tests.unit.ingest.sim.state import facts, queue
@@ -54,3 +57,14 @@ async def test_the_log_of_many_incarnations_folds_to_one_state(kafka: KafkaSetti
     async with running(kafka) as (service, port), connected(port, "reader") as reader:
         assert [packet.payload for packet in await reader.messages(60)] == seen.payloads["writer"]
         assert service.node.connected == 1
+
+
+async def test_a_node_that_has_not_begun_stops_at_once(kafka: KafkaSettings) -> None:
+    """Given a node that is still starting, when it is stopped, then it has nothing to say and does not wait to."""
+    service = IngestService(settings(kafka))
+    starting = asyncio.ensure_future(service.start())
+    await asyncio.sleep(0)
+    starting.cancel()
+    await asyncio.wait([starting])
+    async with asyncio.timeout(settings(kafka).shutdown_grace / 2):
+        await service.stop()
