@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -46,13 +48,27 @@ def own_services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]
 @pytest.fixture
 def breakable_product(own_services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """Ingest, projector and API, ready, on a log and tables of their own in the Kafka and Postgres of our own."""
-    BreakableKafka(own_services).wait_until_back()
-    OwnPostgres(own_services).wait_until_back()
+    with new_product(own_services, tmp_path_factory.mktemp("breakable")) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def hardy_product(own_services: Services, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The same for tests that leave it well and without sessions."""
+    with new_product(own_services, tmp_path_factory.mktemp("hardy")) as made:
+        yield made
+
+
+@contextmanager
+def new_product(services: Services, folder: Path) -> Iterator[Product]:
+    """A product on a fresh log and fresh tables, killed at the end."""
+    BreakableKafka(services).wait_until_back()
+    OwnPostgres(services).wait_until_back()
     name = f"a{uuid.uuid4().hex[:10]}"
-    kafka, postgres = fresh_kafka(own_services, name), fresh_postgres(own_services, name)
+    kafka, postgres = fresh_kafka(services, name), fresh_postgres(services, name)
     run_async(ensure_topics(kafka))
     migrate(postgres)
-    made = Product(kafka, postgres, tmp_path_factory.mktemp("breakable"))
+    made = Product(kafka, postgres, folder)
     try:
         made.start()
         yield made

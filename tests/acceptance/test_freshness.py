@@ -98,15 +98,15 @@ def test_visible_soon_after_connack_and_at_once_in_a_replica(product: Product, r
 
 @pytest.mark.slow
 @pytest.mark.parametrize("how", ["dead", "frozen"])
-def test_postgres_goes_away_and_comes_back(breakable_product: Product, own_services: Services, how: str) -> None:
+def test_postgres_goes_away_and_comes_back(hardy_product: Product, own_services: Services, how: str) -> None:
     """MQTT goes on, the API says 503 and never an empty list; everything mends itself, in the same processes."""
-    product, postgres = breakable_product, OwnPostgres(own_services)
+    product, postgres = hardy_product, OwnPostgres(own_services)
     pids = [service.pid for service in product.services]
     topic = unique("topic")
     with ExitStack() as closing:
         before = joined(closing, product)
         before.subscribed(topic, qos=1)
-        eventually_sync(lambda: product.session_ids() == [before.client_id])
+        eventually_sync(lambda: listed(product) == [before.client_id])
         postgres.execute("checkpoint")  # what a crash may lose is another test's
         with postgres.dead() if how == "dead" else postgres.frozen():
             eventually_sync(lambda: unavailable(product.api), RECOVERY_SECONDS, "the API has answers without Postgres")
@@ -158,13 +158,13 @@ def test_postgres_loses_its_last_transactions(breakable_product: Product, own_se
 
 
 @pytest.mark.slow
-def test_the_lag_grows_while_the_projector_stands_still(breakable_product: Product) -> None:
+def test_the_lag_grows_while_the_projector_stands_still(hardy_product: Product) -> None:
     """Answers go on, ever older by their own word; when it goes on, what happened meanwhile comes and the lag falls."""
-    product = breakable_product
+    product = hardy_product
     projector = psutil.Process(product.projector.pid)
     with ExitStack() as closing:
         before = joined(closing, product)
-        eventually_sync(lambda: product.session_ids() == [before.client_id])
+        eventually_sync(lambda: listed(product) == [before.client_id])
         product.settle()
         eventually_sync(lambda: lag_ms(product.api.sessions()) == 0)
         projector.suspend()
@@ -175,11 +175,11 @@ def test_the_lag_grows_while_the_projector_stands_still(breakable_product: Produ
             answer = product.api.session(meanwhile.client_id)
             assert answer.status == 404
             assert lag_ms(answer) > SILENCE_MS
-            assert product.session_ids() == [before.client_id]
+            assert listed(product) == [before.client_id]
         finally:
             projector.resume()
         both = sorted([before.client_id, meanwhile.client_id])
-        eventually_sync(lambda: product.session_ids() == both, RECOVERY_SECONDS, lambda: product.projector.words(8))
+        eventually_sync(lambda: listed(product) == both, RECOVERY_SECONDS, lambda: product.projector.words(8))
         eventually_sync(lambda: lag_ms(product.api.sessions()) == 0, 20, product.api.sessions)
     product.wait_ready()
     product.prove()

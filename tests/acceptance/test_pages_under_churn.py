@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(300)
 
 V5 = ProtocolVersion.V5
 STILL, TAKEN_OVER, RESTLESS = 60, 20, 20
-WALKS = 60 if LONG else 8
+WALKS = 400 if LONG else 8
 LIMIT = 5
 
 
@@ -50,8 +50,8 @@ class Churn:
             for thread in threads:
                 thread.join(30)
                 assert not thread.is_alive()
-        if self._errors:
-            raise self._errors[0]
+            if self._errors:
+                raise self._errors[0]
 
     def _run(self, number: int) -> None:
         try:
@@ -60,7 +60,6 @@ class Churn:
                 self.counted[number] += 1
         except BaseException as error:
             self._errors.append(error)
-            raise
 
 
 class Population:
@@ -98,7 +97,7 @@ class Population:
     def take_over(self) -> None:
         """A second connection takes over from the first: the session stays connected."""
         client_id = next(self._turn["taken"])
-        old, self._connections[client_id] = self._connections[client_id], self._join(client_id)
+        old, self._connections[client_id] = self._connections[client_id], self._rejoin(client_id)
         old.drain()
         old.close()
 
@@ -106,7 +105,7 @@ class Population:
         """A session goes away, stays, and comes back."""
         client_id = next(self._turn["restless"])
         self._connections[client_id].disconnect()
-        self._connections[client_id] = self._join(client_id)
+        self._connections[client_id] = self._rejoin(client_id)
 
     def visit(self) -> None:
         """A guest comes, subscribes and goes for good."""
@@ -120,6 +119,11 @@ class Population:
         for client in self._connections.values():
             client.disconnect(expiry=0)
 
+    def _rejoin(self, client_id: str) -> Client:
+        client = self._join(client_id)
+        assert client.session_present, f"the session of {client_id} is gone"
+        return client
+
     def _join(self, client_id: str) -> Client:
         return Client(self._address, V5, client_id, clean=False, session_expiry_interval=600)
 
@@ -131,24 +135,25 @@ def test_who_is_there_throughout_is_seen_once(product: Product, state: str) -> N
     churn = Churn(population.visit, population.take_over, population.go_and_come)
     prefix, everyone = population.prefix, sorted(population.there("all"), key=str.encode)
     with population.at_home():
+        eventually_sync(lambda: product.session_ids(prefix=prefix) == everyone, 20, "not all are visible")
         with churn.going_on():
-            met = [walk(product, churn, population, state) for _ in range(WALKS)]
-        print(f"met guests: {list(map(len, met))}; visits, takeovers, absences: {churn.counted}")
+            met = [walk(product, population, state, number) for number in range(WALKS)]
+        print(f"{WALKS} walks met {sum(map(len, met))} guests; visits, takeovers, absences: {churn.counted}")
         assert any(met), "no walk met a guest"
+        assert min(churn.counted) > WALKS, "too little came and went meanwhile"
         eventually_sync(lambda: product.session_ids(prefix=prefix) == everyone, 20, "guests have not gone")
         population.leave()
         eventually_sync(lambda: product.session_ids(prefix=prefix) == [], 20, "not all have gone")
     product.prove()
 
 
-def walk(product: Product, churn: Churn, population: Population, state: str) -> set[str]:
+def walk(product: Product, population: Population, state: str, number: int) -> set[str]:
     """All pages once; the guests they showed."""
-    before, there = sum(churn.counted), population.there(state)
+    there = population.there(state)
     pages = list(product.api.walk(limit=LIMIT, state=state, prefix=population.prefix))
     seen = [client_id for page in pages for client_id in page]
     assert len(seen) == len(set(seen)), "twice"
     assert seen == sorted(seen, key=str.encode)
-    assert there <= set(seen), f"missed: {sorted(there - set(seen))}"
+    assert there <= set(seen), f"walk {number} missed {sorted(there - set(seen))}"
     assert all(len(page) == LIMIT for page in pages[:-1])
-    assert sum(churn.counted) > before, "nothing came and went meanwhile"
     return set(seen) - population.there("all")
