@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from ingest.log.herald import Herald
 from ingest.log.journal import AppendError, Journal
-from ingest.log.reader import LogReader
+from ingest.log.reader import LogReader, LogTruncatedError
 from ingest.log.record import Applied
 from ingest.log.topic_check import check_topics
 from ingest.mqtt.codec import ReasonCode
@@ -95,6 +95,11 @@ class IngestService:
 
     async def _fold_past(self) -> None:
         starts, stops = await self._reader.beginnings(), await self._reader.ends()
+        if any(starts):
+            raise LogTruncatedError(
+                f"the log begins at {starts} instead of its beginning: records were deleted that sessions and retained "
+                "messages need; restore them, or begin with new topics (kafka.topic_prefix)"
+            )
         progress = _Progress(sum(stops) - sum(starts), self._say)
         for lane, start in zip(self.journal.lanes, starts, strict=True):
             lane.next_offset = start

@@ -63,7 +63,7 @@ LIMITS: Mapping[str, Limit] = {
     "mqtt.port": PORT,
     "mqtt.max_packet_size": between(64, 268_435_460, "bytes"),
     "mqtt.receive_maximum": between(1, 65_535),
-    "mqtt.max_inflight": between(1, 65_535),
+    "mqtt.max_inflight": between(1, 16_384),
     "mqtt.max_queued_messages": COUNT,
     "mqtt.queue_policy": one_of("drop_oldest", "drop_newest"),
     "mqtt.max_session_expiry": EXPIRY,

@@ -393,6 +393,10 @@ class Connection(asyncio.Protocol):
         self.tenant = decision.tenant
         self.partition = partition_of(self.tenant, self.client_id, server.partitions)
         self.state = CONNECTING
+        if server.overloaded:
+            self.write(encode(ConnackPacket(False, ReasonCode.SERVER_UNAVAILABLE), self.version))
+            self.close("the log does not take connections now")
+            return
         server.append(self.partition, decision, self, 512 + _will_size(packet))
         if isinstance(decision, Connected):
             self.connected_event = decision
@@ -526,7 +530,7 @@ class Connection(asyncio.Protocol):
             self._moved(session)
         elif session.persistent:
             event = Received(session.tenant, session.client_id, self.epoch, [packet_id])
-            self.server.append(self.partition, event, None, _EVENT_BYTES)
+            self._append(event, _Answer(self, packet_id, _EVENT_BYTES))
         else:
             outbox.pubrec(packet_id)
             self.write(pubrel(packet_id))
@@ -572,11 +576,10 @@ class Connection(asyncio.Protocol):
             self.subscribing = set()
         self.subscribing.update(s.filter for s in asked if s.reason_code < 0x80)
         vector = list(self.server.node.applied)
-        answer = _SubscribeAnswer(self, packet.packet_id)
-        self.server.node.ring.pins[answer] = vector
-        event = Subscribed(self.tenant, self.client_id, self.epoch, vector, asked)
         size = _EVENT_BYTES + 9 * len(vector) + sum(24 + len(s.filter) for s in asked)
-        self.server.append(self.partition, event, answer, size)
+        answer = _Answer(self, packet.packet_id, size)
+        self.server.node.ring.pins[answer] = vector
+        self._append(Subscribed(self.tenant, self.client_id, self.epoch, vector, asked), answer)
 
     def _on_unsubscribe(self, packet: UnsubscribePacket) -> None:
         session = self.session
@@ -590,9 +593,15 @@ class Connection(asyncio.Protocol):
             codes.append(Unsubscription(f, 0 if there else int(ReasonCode.NO_SUBSCRIPTION_EXISTED)))
             gone.add(f)
         vector = list(self.server.node.applied)
-        event = Unsubscribed(self.tenant, self.client_id, self.epoch, vector, codes)
         size = _EVENT_BYTES + 9 * len(vector) + sum(8 + len(f) for f in packet.topic_filters)
-        self.server.append(self.partition, event, _UnsubscribeAnswer(self, packet.packet_id), size)
+        event = Unsubscribed(self.tenant, self.client_id, self.epoch, vector, codes)
+        self._append(event, _Answer(self, packet.packet_id, size))
+
+    def _append(self, event: Subscribed | Unsubscribed | Received, answer: _Answer) -> None:
+        self.pending += answer.size
+        self.server.append(self.partition, event, answer, answer.size)
+        if self.pending > self.server.high_water:
+            self.pause_reading()
 
     def _on_pingreq(self, packet: PingReqPacket) -> None:
         self.write(_PINGRESP)  # [MQTT-3.12.4-1]
@@ -634,7 +643,7 @@ class Connection(asyncio.Protocol):
         """A publish of this client was applied: PUBACK or PUBREC, or nothing (QoS 0, or the publish was void)."""
         size = _EVENT_BYTES + len(event.topic) + len(event.payload) + len(event.properties)
         if self.paused or self.eof:
-            self._settle(size)
+            self.settle(size)
         else:
             self.pending -= size
         qos = event.qos
@@ -650,7 +659,7 @@ class Connection(asyncio.Protocol):
                 self.to_flush = True
                 self.server.delivery.enqueue(self)
 
-    def _settle(self, size: int) -> None:
+    def settle(self, size: int) -> None:
         """Bytes of this client no longer wait for the log."""
         self.pending = pending = self.pending - size
         if pending == 0 and self.eof and self.state == OPEN:
@@ -663,7 +672,7 @@ class Connection(asyncio.Protocol):
 
     def released(self, answer: bytes) -> None:
         """A PUBREL is in the log: PUBCOMP, or nothing when it was void."""
-        self._settle(_EVENT_BYTES)
+        self.settle(_EVENT_BYTES)
         if answer and self.state != CLOSED:
             self.receiving -= 1
             self.write(answer)
@@ -809,27 +818,21 @@ class Connection(asyncio.Protocol):
         self.write(data)
 
 
-class _SubscribeAnswer:
-    """Acts when a ``subscribed`` of this client is applied."""
+class _Answer:
+    """Acts when an event of this client is applied: gives its room back, and answers the packet that asked for it."""
 
-    __slots__ = ("connection", "packet_id")
+    __slots__ = ("connection", "packet_id", "size")
 
-    def __init__(self, connection: Connection, packet_id: int) -> None:
+    def __init__(self, connection: Connection, packet_id: int, size: int) -> None:
         self.connection = connection
         self.packet_id = packet_id
+        self.size = size
+
+    def settle(self) -> None:
+        self.connection.settle(self.size)
 
     def subscribed(self, event: Subscribed) -> None:
         self.connection.answer_subscribe(self.packet_id, event)
-
-
-class _UnsubscribeAnswer:
-    """Acts when an ``unsubscribed`` of this client is applied."""
-
-    __slots__ = ("connection", "packet_id")
-
-    def __init__(self, connection: Connection, packet_id: int) -> None:
-        self.connection = connection
-        self.packet_id = packet_id
 
     def unsubscribed(self, event: Unsubscribed) -> None:
         self.connection.answer_unsubscribe(self.packet_id, event)

@@ -128,6 +128,12 @@ class Server:
             return False
         return self.journal.stalled > _AWAY_SECONDS
 
+    @property
+    def overloaded(self) -> bool:
+        """Whether a newcomer is turned away at once: the log is away, and the node holds all it may or has for long."""
+        patience = _AWAY_SECONDS if self.journal.pending_bytes > self.max_pending else self.settings.connect_timeout
+        return self.journal.stalled > patience
+
     def applied(self) -> None:
         """Something was applied: let those read again that waited for room."""
         if self.paused and not self.draining and self.journal.pending_bytes * 2 <= self.max_pending:

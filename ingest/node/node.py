@@ -252,6 +252,7 @@ class Node:
         session = self._session_of(event)
         if owner is not None:
             self.ring.pins.pop(owner, None)
+            owner.settle()
         if session is None or session.state is None:
             return
         granted = [s for s in event.subscriptions if s.reason_code < 0x80]
@@ -304,6 +305,8 @@ class Node:
 
     def _unsubscribed(self, event: Unsubscribed, at: At, owner: Any) -> None:
         session = self._session_of(event)
+        if owner is not None:
+            owner.settle()
         if session is None or session.state is None:
             return
         routes = self.tenant(event.tenant)
@@ -381,6 +384,8 @@ class Node:
 
     def _received(self, event: Received, at: At, owner: Any) -> None:
         session = self._session_of(event)
+        if owner is not None:
+            owner.settle()
         if session is None or session.outbox is None:
             return
         for packet_id in event.packet_ids:
