@@ -87,10 +87,11 @@ class Lanes:
         while True:
             try:
                 await self._confirm()
-                if not self._ready:
-                    self._ready = await self._store.make_ready(self._partitions)
-                    if self._ready:
-                        logger.info("the read models are ready")
+                # Asked again each time: a crash of Postgres may lose that they were marked.
+                ready = await self._store.make_ready(self._partitions)
+                if ready and not self._ready:
+                    logger.info("the read models are ready")
+                self._ready = ready
             except AWAY_ERRORS as error:
                 logger.warning("positions could not be confirmed: %s: %s", type(error).__name__, error)
             self._goal_reached.clear()
@@ -103,10 +104,11 @@ class Lanes:
     async def _confirm(self) -> None:
         ends = {partition: lane.look() for partition, lane in self._lanes.items()}
         committed = {partition: lane.probe.next for partition, lane in self._lanes.items()}
-        for partition, found in (await self._store.confirm(ends) if ends else {}).items():
+        found = await self._store.confirm(ends) if ends else {}
+        for partition, next_offset in committed.items():
             lane = self._lanes.get(partition)
-            # Only what was committed before the question can prove that Postgres has gone back.
-            if lane is not None and lane.probe.state == "following" and found < committed[partition]:
+            # Only what was committed before the question can prove that Postgres has gone back; a row may be gone.
+            if lane is not None and lane.probe.state == "following" and found.get(partition, -1) < next_offset:
                 lane.doubt()
 
     def live(self) -> Health:

@@ -127,10 +127,6 @@ def test_postgres_goes_away_and_comes_back(hardy_product: Product, own_services:
     product.prove()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    reason="the projector marks the models ready once, and does not look for rows of `applied` that are gone",
-)
 @pytest.mark.slow
 def test_postgres_loses_its_last_transactions(breakable_product: Product, own_services: Services) -> None:
     """Killed before it had flushed them (the projector does not wait for that): the tables are made again from the log.
