@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -87,7 +88,8 @@ def started(data: Path) -> Iterator[subprocess.Popen[str]]:
         process.stdout.close()
         process.stderr.close()
         for left in processes_of(data):
-            left.kill()
+            with suppress(psutil.NoSuchProcess):  # it ended by itself, which is as good
+                left.kill()
 
 
 async def test_a_killed_supervisor_leaves_no_orphan_and_postgres_stops_safely(

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -91,7 +92,8 @@ class Up:
             self.process.kill()
             self.process.wait(10)
         for left in tree_of(self.data):
-            left.kill()
+            with suppress(psutil.NoSuchProcess):  # it ended by itself, which is as good
+                left.kill()
 
 
 def command(*words: str) -> list[str]:
@@ -109,9 +111,10 @@ def tree_of(data: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         try:
             words = " ".join([*process.cmdline(), process.environ().get("MQLEDGER_LOCAL__DATA", "")])
+            status = process.status()
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
-        if str(data) in words and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
+        if str(data) in words and process.pid != os.getpid() and status != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
 
