@@ -216,16 +216,19 @@ def _take(node: dict[str, object], found: list[str]) -> None:
 
 
 class TopicCache(Generic[V]):
-    """What a topic matches, remembered until a filter that could match it changes."""
+    """What a topic matches, remembered until a filter that could match it changes. Long topics are not remembered."""
 
-    def __init__(self, find: Callable[[str], V], limit: int = 262_144) -> None:
+    def __init__(self, find: Callable[[str], V], limit: int = 65_536, longest: int = 256) -> None:
         self._find = find
         self._limit = limit
+        self._longest = longest
         self.known: dict[str, V] = {}
         """Read by the hot path; missing topics go through :meth:`find`."""
 
     def find(self, topic: str) -> V:
-        """The value for a topic, computed and remembered."""
+        """The value for a topic, computed and, if it is not too long, remembered."""
+        if len(topic) > self._longest:
+            return self._find(topic)
         if len(self.known) >= self._limit:
             self.known.clear()
         value = self.known[topic] = self._find(topic)

@@ -20,6 +20,7 @@ MIN_BITS = 64
 MOST_MEMBERS = 128
 """With more clients and topics than this a filter says nothing any more, and a frame goes without one."""
 _CACHE_LIMIT = 65_536
+_CACHED_LENGTH = 256
 _TENANT_LIMIT = 1_024
 _LOW = {1 << power: (1 << (1 << power)) - 1 for power in range(6, 11)}
 """For every size of a filter in bits, from 64 to 1024: a number with all of them set."""
@@ -42,9 +43,10 @@ class _TopicMasks(dict[str, int]):
         mask = _member(f"t:{topic}") | _member(f"p:{levels[0]}")
         if len(levels) > 1:
             mask |= _member(f"q:{levels[0]}/{levels[1]}")
-        if len(self) >= _CACHE_LIMIT:
-            self.clear()
-        self[topic] = mask
+        if len(topic) <= _CACHED_LENGTH:
+            if len(self) >= _CACHE_LIMIT:
+                self.clear()
+            self[topic] = mask
         return mask
 
 
@@ -57,9 +59,10 @@ class _ClientMasks(dict[str, int]):
 
     def __missing__(self, client_id: str) -> int:
         mask = _member(self._prefix + client_id)
-        if sum(map(len, _clients.values())) >= _CACHE_LIMIT:
-            _clients.clear()
-        self[client_id] = mask
+        if len(client_id) <= _CACHED_LENGTH:
+            if sum(map(len, _clients.values())) >= _CACHE_LIMIT:
+                _clients.clear()
+            self[client_id] = mask
         return mask
 
 
