@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
 import signal
 
@@ -15,6 +14,7 @@ from ingest.settings import IngestSettings
 from ops.health import Health
 from ops.http import serve_ops
 from ops.logging import configure_logging
+from ops.loopback import is_loopback
 from schemas.settings import SettingsError
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ def run(settings: IngestSettings) -> int:
 
 def check(settings: IngestSettings) -> None:
     """Refuse settings that would break a promise. Raises SettingsError."""
-    if not settings.mqtt.allow_anonymous_remote and not _is_loopback(settings.mqtt.host):
+    if not settings.mqtt.allow_anonymous_remote and not is_loopback(settings.mqtt.host):
         raise SettingsError(
             f"mqtt.host is {settings.mqtt.host}, which others can reach, and there is no authentication: "
             "listen on 127.0.0.1, or set mqtt.allow_anonymous_remote = true to let anyone in"
@@ -39,15 +39,6 @@ def check(settings: IngestSettings) -> None:
             f"mqtt.max_packet_size {settings.mqtt.max_packet_size} does not fit a frame: "
             f"it may be at most log.max_frame_bytes - 65536 = {settings.log.max_frame_bytes - 65_536}"
         )
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 async def _serve(settings: IngestSettings) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import logging
 import time
@@ -268,14 +267,3 @@ class _Progress:
     def done(self) -> None:
         seconds = time.monotonic() - self._began
         self._say(f"folded {self._done} frames in {seconds:.1f} s")
-
-
-@contextlib.asynccontextmanager
-async def running(settings: IngestSettings) -> Any:
-    """A started service that is stopped at the end."""
-    service = IngestService(settings)
-    try:
-        await service.start()
-        yield service
-    finally:
-        await service.stop()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import ipaddress
 import logging
 import os
 import signal
@@ -14,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.logging import configure_logging
+from ops.loopback import is_loopback
 from query_api.settings import METRICS_FOLDER_ENV, ApiSettings
 from query_api.tokens import parse_keys
 from schemas.settings import SettingsError
@@ -53,21 +53,12 @@ def check(settings: ApiSettings) -> None:
             f"max_streams is {settings.max_streams} and pool_max {settings.postgres.pool_max}; unlimited lists need at "
             "least one connection and must leave one for everything else."
         )
-    if not settings.allow_anonymous_remote and not _loopback(settings.host):
+    if not settings.allow_anonymous_remote and not is_loopback(settings.host):
         raise SettingsError(
             f"The API would listen on {settings.host}, where others can reach it, and knows no accounts yet; "
             "listen on 127.0.0.1, or say allow_anonymous_remote if everyone there may read."
         )
     parse_keys(settings.token_keys)
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _serve(settings: ApiSettings) -> int:

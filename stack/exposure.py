@@ -2,19 +2,8 @@
 
 from __future__ import annotations
 
-import ipaddress
-
+from ops.loopback import is_loopback
 from stack.errors import StackError
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the address. Names other than localhost count as reachable."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def refuse_exposed(section: str, host: str, allowed: bool) -> None:

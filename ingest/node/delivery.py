@@ -60,7 +60,6 @@ class Delivery:
         ring: Ring,
         payloads: Payloads,
         append: Append,
-        vector: Callable[[], list[int]],
         now: Callable[[], int],
         counters: Counters,
     ) -> None:
@@ -69,7 +68,6 @@ class Delivery:
         self._ring = ring
         self._payloads = payloads
         self._append = append
-        self._vector = vector
         self._now = now
         self._counters = counters
         self._packets_out = counters.packets_out

@@ -106,7 +106,6 @@ class Node:
             self.ring,
             payloads,
             self.append,
-            lambda: list(self.applied),
             self.now,
             self.counters,
         )
