@@ -39,6 +39,8 @@ class BreakableKafka:
         pid = self._pid()
         os.kill(pid, signal.SIGSTOP)
         try:
+            # A thread stops when it is next scheduled; until then a busy machine's Kafka may go on answering.
+            eventually(lambda: _all_stopped(pid), "every thread of Kafka has stopped")
             yield
         finally:
             os.kill(pid, signal.SIGCONT)
@@ -73,3 +75,12 @@ class BreakableKafka:
     def _listens(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(self._address) == 0
+
+
+def _all_stopped(pid: int) -> bool:
+    """Whether every thread of the process is stopped, as proc(5) tells it: state T in ``/proc/PID/task/TID/stat``."""
+    try:
+        stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
+    except (FileNotFoundError, ProcessLookupError):
+        return False  # a thread ended while we looked, so they run
+    return bool(stats) and all(stat.rpartition(")")[2].split()[0] == "T" for stat in stats)
