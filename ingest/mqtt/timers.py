@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ingest.mqtt.codec import ReasonCode
 
 if TYPE_CHECKING:
     from ingest.mqtt.connection import Connection
+    from ingest.mqtt.socket import Socket
+
+    S = TypeVar("S", bound=Socket)
 
 
 class Timers:
@@ -24,7 +27,7 @@ class Timers:
         self._turned = int(self.now)
         self._accepted: dict[Connection, float] = {}
         """Connections that said no CONNECT yet, oldest first, with the time until which they may wait."""
-        self._closing: dict[Connection, float] = {}
+        self._closing: dict[Socket, float] = {}
         """Connections whose client has not read our last words yet, likewise."""
 
     def accepted(self, connection: Connection) -> None:
@@ -37,7 +40,7 @@ class Timers:
         if connection.keep_alive:
             self._put(connection, self.now + connection.keep_alive)
 
-    def closing(self, connection: Connection) -> None:
+    def closing(self, connection: Socket) -> None:
         """A connection is closed as soon as the client has read what was written: that it must do in time."""
         self._closing[connection] = self.now + self._connect_timeout
 
@@ -54,8 +57,8 @@ class Timers:
         self.now = now = time.monotonic()
         for connection in _overdue(self._accepted, now):
             connection.connect_overdue()
-        for connection in _overdue(self._closing, now):
-            connection.cut()
+        for socket in _overdue(self._closing, now):
+            socket.cut()
         while self._turned < int(now):
             self._turned += 1
             for connection in self._wheel.pop(self._turned, ()):
@@ -81,7 +84,7 @@ class Timers:
         self._wheel.setdefault(connection.slot, set()).add(connection)
 
 
-def _overdue(waiting: dict[Connection, float], now: float) -> list[Connection]:
+def _overdue(waiting: dict[S, float], now: float) -> list[S]:
     """Those whose time is up, taken out."""
     found = []
     for connection, deadline in waiting.items():

@@ -24,6 +24,7 @@ from schemas.positions import Position
 
 if TYPE_CHECKING:
     from ingest.mqtt.connection import Connection
+    from ingest.mqtt.socket import Socket
 
 Append = Callable[[int, AnyEvent, object | None, int], None]
 
@@ -71,7 +72,7 @@ class Delivery:
         self._now = now
         self._counters = counters
         self._packets_out = counters.packets_out
-        self.to_flush: list[Connection] = []
+        self.to_flush: list[Socket] = []
         """Connections with something in ``out``."""
         self.to_pump: set[Session] = set()
         """Sessions that may have room for what waits."""
@@ -174,7 +175,7 @@ class Delivery:
             connection.to_flush = True
             self.to_flush.append(connection)
 
-    def enqueue(self, connection: Connection) -> None:
+    def enqueue(self, connection: Socket) -> None:
         """The connection has something in ``out`` and marked itself: write it at the next ``flush``."""
         self.to_flush.append(connection)
 

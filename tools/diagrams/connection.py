@@ -1,10 +1,11 @@
-"""The states of an MQTT connection, from the places in its class that set them."""
+"""The states of an MQTT connection, from the places in its classes that set them."""
 
 from __future__ import annotations
 
 import ast
 
-from ingest.mqtt import connection
+from ingest.mqtt import connection, socket
+from ingest.mqtt import states as named
 from tools.diagrams.source import ShapeError, methods_of, tree_of
 from tools.diagrams.text import mermaid
 
@@ -24,7 +25,8 @@ TRANSITIONS: dict[str, tuple[tuple[str, ...], str, str]] = {
 
 def _set_in_code() -> dict[str, str]:
     found: dict[str, str] = {}
-    for name, method in methods_of(connection, "Connection").items():
+    classes = methods_of(socket, "Socket"), methods_of(connection, "Connection")
+    for name, method in (item for methods in classes for item in methods.items()):
         for node in ast.walk(method):
             if isinstance(node, ast.Assign):
                 found.update((name, state) for state in _state_set(node))
@@ -42,12 +44,12 @@ def _state_set(node: ast.Assign) -> list[str]:
 
 
 def _names() -> list[str]:
-    for node in tree_of(connection).body:
+    for node in tree_of(named).body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
             names = [part.id for part in node.targets[0].elts if isinstance(part, ast.Name)]
             if "CLOSED" in names:
                 return names
-    raise ShapeError("ingest.mqtt.connection names no states")
+    raise ShapeError("ingest.mqtt.states names no states")
 
 
 def states() -> str:
@@ -57,6 +59,6 @@ def states() -> str:
         raise ShapeError(f"Connection sets its state in {found}, but tools.diagrams.connection tells of {told}")
     known = {*_names(), "[*]"}
     if unknown := {s for begins, to, _ in TRANSITIONS.values() for s in (*begins, to)} - known:
-        raise ShapeError(f"ingest.mqtt.connection has no states {unknown}")
+        raise ShapeError(f"ingest.mqtt.states has no states {unknown}")
     lines = [f"{begin} --> {to}: {when}" for begins, to, when in TRANSITIONS.values() for begin in begins]
     return mermaid("stateDiagram-v2", [*lines, "CLOSED --> [*]"])

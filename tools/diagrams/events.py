@@ -1,4 +1,4 @@
-"""From packets to events to answers, and who writes an event: from the handler tables of connection and node."""
+"""From packets to events to answers, and who writes an event: from the handler tables of requests and node."""
 
 from __future__ import annotations
 
@@ -10,12 +10,21 @@ from collections.abc import Iterator
 import ingest
 from domain import fences
 from domain import session as session_fold
-from ingest.mqtt import connection
+from ingest.mqtt import connection, requests
 from ingest.node import node
 from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES
 from schemas.registry import name_of
 from tools.diagrams.models import tables_by_event
-from tools.diagrams.source import ShapeError, called, handler_table, methods_of, names_used, reached, tree_of
+from tools.diagrams.source import (
+    ShapeError,
+    called,
+    functions_of,
+    handler_table,
+    methods_of,
+    names_used,
+    reached,
+    tree_of,
+)
 from tools.diagrams.text import mermaid, node_id
 from tools.diagrams.text import table as markdown_table
 
@@ -42,16 +51,16 @@ TOLD = {
 
 _APPENDING = {"append", "_append", "write", "announce"}
 
-_ENDS = ("_disconnect", "close", "write")
+_ENDS = ("disconnect", "close", "write")
 """Ways out of a handler that are errors of the client or answers, not what the packet is for."""
 
 
 def packets_to_events() -> str:
     """Packets of a client and the events that their handlers append; errors, which end a connection, are left out."""
-    methods = methods_of(connection, "Connection")
+    functions = {**methods_of(connection, "Connection"), **functions_of(requests)}
     pairs = [("CONNECT", EVENTS["Connected"]), ("CONNECT", EVENTS["Refused"])]  # ingest.mqtt.connect.decide
-    for packet, handler in handler_table(connection, "_HANDLERS").items():
-        found = _made(reached(methods, handler, without=_ENDS))
+    for packet, handler in handler_table(requests, "HANDLERS").items():
+        found = _made(reached(functions, handler, without=_ENDS))
         pairs += [(packet.removesuffix("Packet").upper(), event) for event in found]
     return mermaid("flowchart LR", _edges(pairs, "([{}])", "[{}]"))
 

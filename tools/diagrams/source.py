@@ -27,6 +27,11 @@ def methods_of(module: ModuleType, class_name: str) -> dict[str, ast.FunctionDef
     raise ShapeError(f"{module.__name__} has no class {class_name}")
 
 
+def functions_of(module: ModuleType) -> dict[str, ast.FunctionDef]:
+    """The functions of a module by name, in the order of the file."""
+    return {node.name: node for node in tree_of(module).body if isinstance(node, ast.FunctionDef)}
+
+
 def handler_table(module: ModuleType, name: str) -> dict[str, str]:
     """Keys to handlers of the dict literal that is assigned to a name (``_HANDLERS``) or attribute, as written."""
     for node in ast.walk(tree_of(module)):
@@ -67,14 +72,14 @@ def called(node: ast.AST) -> list[str]:
     return [_name(func) for func in functions if isinstance(func, ast.Name | ast.Attribute)]
 
 
-def reached(methods: dict[str, ast.FunctionDef], start: str, without: Collection[str] = ()) -> list[ast.FunctionDef]:
-    """A method and the methods of its class that it leads to, save by way of those named."""
+def reached(functions: dict[str, ast.FunctionDef], start: str, without: Collection[str] = ()) -> list[ast.FunctionDef]:
+    """A function and those among the given ones that it leads to, save by way of those named in ``without``."""
     found: dict[str, ast.FunctionDef] = {}
     waiting = [start]
     while waiting:
         name = waiting.pop(0)
-        if name in found or name in without or name not in methods:
+        if name in found or name in without or name not in functions:
             continue
-        found[name] = methods[name]
-        waiting += called(methods[name])
+        found[name] = functions[name]
+        waiting += called(functions[name])
     return list(found.values())

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ingest.mqtt.codec import ProtocolVersion, SubscribePacket, Subscription, encode
-from ingest.mqtt.connection import CLOSED
+from ingest.mqtt.states import CLOSED
 from tests.unit.ingest.sim.broker import settings
 from tests.unit.ingest.sim.client import Client
 from tests.unit.ingest.sim.expectation import NEVER

@@ -1,0 +1,314 @@
+"""What a client asks once it is connected: a function for each packet, which appends the event or ends the connection.
+
+Nothing is answered here but what says nothing new (PINGREQ, a QoS 2 publish that is in the log already, identifiers
+that nobody knows): answers follow when the node applies the event. Ids in brackets are statements of the MQTT 3.1.1
+and 5.0 specifications.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from domain.topics import SHARE_PREFIX, valid_filter
+from ingest.mqtt.answers import Answer
+from ingest.mqtt.codec import (
+    AuthPacket,
+    ConnectPacket,
+    DisconnectPacket,
+    Packet,
+    PingReqPacket,
+    PingRespPacket,
+    ProtocolVersion,
+    PubackPacket,
+    PubcompPacket,
+    PublishPacket,
+    PubrecPacket,
+    PubrelPacket,
+    ReasonCode,
+    SubscribePacket,
+    UnsubscribePacket,
+    encode,
+)
+from ingest.mqtt.outgoing import pubrec, pubrel
+from ingest.mqtt.states import OPEN
+from schemas.events import Published, Received, Released, Subscribed, Subscription, Unsubscribed, Unsubscription
+
+if TYPE_CHECKING:
+    from ingest.mqtt.connection import Connection
+    from ingest.node.session import Session
+    from ingest.settings import MqttSettings
+
+EVENT_BYTES = 96
+"""What an event without its texts takes while it awaits the log, about."""
+_PINGRESP = encode(PingRespPacket(), ProtocolVersion.V311)
+_GRANTED = (ReasonCode.GRANTED_QOS_0, ReasonCode.GRANTED_QOS_1, ReasonCode.GRANTED_QOS_2)
+
+
+def take(connection: Connection, packets: list[Packet]) -> None:
+    """Handle packets in order. A run of plain publishes (QoS 1, a topic by name) goes to the log at once."""
+    server = connection.server
+    tenant, client_id, epoch = connection.tenant, connection.client_id, connection.epoch
+    counts = server.packets_in
+    run: list[Published] = []
+    size = 0
+    receiving, most, plain_topic = connection.receiving, connection.most_receiving, server.plain_topic
+    for packet in packets:
+        kind = type(packet)
+        counts[kind] += 1
+        if isinstance(packet, PublishPacket):
+            topic, payload, properties = packet.topic, packet.payload, packet.properties
+            if packet.qos == 1 and receiving < most and 0 < len(topic) <= plain_topic and not packet.topic_alias:
+                receiving += 1
+                size += EVENT_BYTES + len(topic) + len(payload) + len(properties)
+                run.append(
+                    Published(tenant, client_id, epoch, topic, 1, packet.retain, packet.packet_id, properties, payload)
+                )
+                continue
+        if run:
+            _append_run(connection, run, size)
+            run, size = [], 0
+        if connection.state != OPEN:
+            return
+        HANDLERS[kind](connection, packet)
+        receiving = connection.receiving
+    if run:
+        _append_run(connection, run, size)
+
+
+def _append_run(connection: Connection, run: list[Published], size: int) -> None:
+    connection.messages_in += len(run)
+    connection.receiving += len(run)
+    connection.pending += size
+    connection.server.extend(connection.partition, run, connection, size)
+    if connection.pending > connection.server.settings.inbound_high_water:
+        connection.pause_reading()
+
+
+def _on_publish(connection: Connection, packet: PublishPacket) -> None:
+    topic = packet.topic
+    if packet.topic_alias or not topic:
+        resolved = _alias(connection, packet)
+        if resolved is None:
+            return
+        topic = resolved
+    server = connection.server
+    qos = packet.qos
+    connection.messages_in += 1
+    if qos:
+        if connection.receiving >= connection.most_receiving and _over_receive_maximum(connection, packet):
+            return
+        if qos == 2 and _seen(connection, packet.packet_id):
+            return
+        connection.receiving += 1
+    elif server.shedding(connection):
+        server.counters.dropped("log_away")
+        return
+    if len(topic) > server.plain_topic and topic.count("/") >= server.plain_topic:
+        connection.disconnect(ReasonCode.TOPIC_NAME_INVALID, "the topic name has too many levels")
+        return
+    payload, properties = packet.payload, packet.properties
+    event = Published(
+        connection.tenant,
+        connection.client_id,
+        connection.epoch,
+        topic,
+        qos,
+        packet.retain,
+        packet.packet_id,
+        properties,
+        payload,
+    )
+    size = EVENT_BYTES + len(topic) + len(payload) + len(properties)
+    connection.pending += size
+    server.append(connection.partition, event, connection, size)
+    if connection.pending > server.high_water:
+        connection.pause_reading()
+
+
+def _over_receive_maximum(connection: Connection, packet: PublishPacket) -> bool:
+    if packet.qos == 2 and packet.dup:
+        return False
+    # [MQTT-3.3.4-9]
+    connection.disconnect(ReasonCode.RECEIVE_MAXIMUM_EXCEEDED, "more publishes in flight than the receive maximum")
+    return True
+
+
+def _seen(connection: Connection, packet_id: int) -> bool:
+    """A QoS 2 publish that is already in the log, or on its way there, is not published again [MQTT-4.3.3-10]."""
+    session = connection.session
+    assert session is not None
+    if session.inbound is not None and packet_id in session.inbound:
+        connection.write(pubrec(packet_id))
+        return True
+    if connection.inbound is None:
+        connection.inbound = set()
+    if packet_id in connection.inbound:
+        return True
+    connection.inbound.add(packet_id)
+    return False
+
+
+def _alias(connection: Connection, packet: PublishPacket) -> str | None:
+    aliases = connection.aliases
+    if aliases is None or packet.topic_alias > connection.server.settings.topic_alias_maximum:  # [MQTT-3.2.2-17]
+        connection.disconnect(ReasonCode.TOPIC_ALIAS_INVALID, "the topic alias is above the maximum")
+        return None
+    if packet.topic:
+        aliases[packet.topic_alias] = packet.topic
+        return packet.topic
+    topic = aliases.get(packet.topic_alias)
+    if topic is None:
+        connection.disconnect(ReasonCode.PROTOCOL_ERROR, "the topic alias was never set")
+    return topic
+
+
+def _on_puback(connection: Connection, packet: PubackPacket) -> None:
+    session = connection.session
+    assert session is not None
+    outbox = session.outbox
+    if outbox is None or not outbox.puback(packet.packet_id):
+        return
+    if session.persistent:
+        connection.server.homes[session.partition].dirty.add(session)
+    if outbox.pending or connection.resend:
+        connection.server.delivery.later(session)
+
+
+def _on_pubrec(connection: Connection, packet: PubrecPacket) -> None:
+    session = connection.session
+    assert session is not None
+    outbox, packet_id = session.outbox, packet.packet_id
+    if outbox is None or packet_id not in outbox.states:
+        connection.send(PubrelPacket(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
+    elif packet.reason_code >= 0x80:  # [MQTT-4.3.3-4]
+        outbox.finish(packet_id)
+        _moved(connection, session)
+    elif session.persistent:
+        event = Received(session.tenant, session.client_id, connection.epoch, [packet_id])
+        _append(connection, event, Answer(connection, packet_id, EVENT_BYTES))
+    else:
+        outbox.pubrec(packet_id)
+        connection.write(pubrel(packet_id))
+
+
+def _on_pubcomp(connection: Connection, packet: PubcompPacket) -> None:
+    session = connection.session
+    assert session is not None
+    if session.outbox is not None and session.outbox.finish(packet.packet_id):
+        _moved(connection, session)
+
+
+def _moved(connection: Connection, session: Session) -> None:
+    if session.persistent:
+        connection.server.homes[session.partition].dirty.add(session)
+    connection.server.delivery.later(session)
+
+
+def _on_pubrel(connection: Connection, packet: PubrelPacket) -> None:
+    session = connection.session
+    assert session is not None
+    packet_id = packet.packet_id
+    if session.inbound is None or packet_id not in session.inbound:
+        connection.send(PubcompPacket(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
+        return
+    event = Released(connection.tenant, connection.client_id, connection.epoch, packet_id)
+    connection.pending += EVENT_BYTES
+    connection.server.append(connection.partition, event, connection, EVENT_BYTES)
+
+
+def _on_subscribe(connection: Connection, packet: SubscribePacket) -> None:
+    identifier = packet.properties.subscription_identifier or 0
+    settings = connection.server.settings
+    asked = [
+        Subscription(
+            s.topic_filter,
+            s.qos,
+            s.no_local,
+            s.retain_as_published,
+            s.retain_handling,
+            identifier,
+            _subscribe_code(s.topic_filter, s.qos, settings),
+        )
+        for s in packet.subscriptions
+    ]
+    if connection.subscribing is None:
+        connection.subscribing = set()
+    connection.subscribing.update(s.filter for s in asked if s.reason_code < 0x80)
+    vector = list(connection.server.node.applied)
+    size = EVENT_BYTES + 9 * len(vector) + sum(24 + len(s.filter) for s in asked)
+    answer = Answer(connection, packet.packet_id, size)
+    connection.server.node.ring.pins[answer] = vector
+    _append(connection, Subscribed(connection.tenant, connection.client_id, connection.epoch, vector, asked), answer)
+
+
+def _on_unsubscribe(connection: Connection, packet: UnsubscribePacket) -> None:
+    session = connection.session
+    assert session is not None
+    assert session.state is not None
+    held, coming = session.state.subscriptions, connection.subscribing or ()
+    gone: set[str] = set()
+    codes = []
+    for f in packet.topic_filters:
+        there = f not in gone and (f in held or f in coming)
+        codes.append(Unsubscription(f, 0 if there else int(ReasonCode.NO_SUBSCRIPTION_EXISTED)))
+        gone.add(f)
+    vector = list(connection.server.node.applied)
+    size = EVENT_BYTES + 9 * len(vector) + sum(8 + len(f) for f in packet.topic_filters)
+    event = Unsubscribed(connection.tenant, connection.client_id, connection.epoch, vector, codes)
+    _append(connection, event, Answer(connection, packet.packet_id, size))
+
+
+def _append(connection: Connection, event: Subscribed | Unsubscribed | Received, answer: Answer) -> None:
+    connection.pending += answer.size
+    connection.server.append(connection.partition, event, answer, answer.size)
+    if connection.pending > connection.server.high_water:
+        connection.pause_reading()
+
+
+def _on_pingreq(connection: Connection, packet: PingReqPacket) -> None:
+    connection.write(_PINGRESP)  # [MQTT-3.12.4-1]
+
+
+def _on_disconnect(connection: Connection, packet: DisconnectPacket) -> None:
+    assert connection.connected_event is not None
+    expiry = connection.connected_event.expiry
+    wanted = packet.properties.session_expiry_interval
+    if wanted is not None:
+        if expiry == 0 and wanted:  # [MQTT-3.1.2.11.2]
+            connection.disconnect(ReasonCode.PROTOCOL_ERROR, "a session without expiry cannot get one at DISCONNECT")
+            return
+        expiry = min(wanted, connection.server.settings.max_session_expiry)
+    # Only 0x00 cancels the will [MQTT-3.14.4-3].
+    will = packet.reason_code != ReasonCode.NORMAL_DISCONNECTION
+    connection.log_end(packet.reason_code, packet.properties.reason_string or "", "client", will, expiry)
+    connection.close("the client said DISCONNECT")
+
+
+def _on_forbidden(connection: Connection, packet: Packet) -> None:
+    connection.disconnect(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__} is not expected here")
+
+
+def _subscribe_code(topic_filter: str, qos: int, settings: MqttSettings) -> int:
+    if topic_filter.startswith(SHARE_PREFIX):
+        return int(ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
+    if not valid_filter(topic_filter, settings.max_topic_levels):
+        return int(ReasonCode.TOPIC_FILTER_INVALID)
+    if len(topic_filter.encode()) > settings.max_topic_filter_bytes:
+        return int(ReasonCode.TOPIC_FILTER_INVALID)
+    return int(_GRANTED[qos])
+
+
+HANDLERS: dict[type, Any] = {
+    PublishPacket: _on_publish,
+    PubackPacket: _on_puback,
+    PubrecPacket: _on_pubrec,
+    PubrelPacket: _on_pubrel,
+    PubcompPacket: _on_pubcomp,
+    SubscribePacket: _on_subscribe,
+    UnsubscribePacket: _on_unsubscribe,
+    PingReqPacket: _on_pingreq,
+    DisconnectPacket: _on_disconnect,
+    ConnectPacket: _on_forbidden,  # a second one [MQTT-3.1.0-2]
+    AuthPacket: _on_forbidden,
+}
+"""By the packet, what to do with it."""
