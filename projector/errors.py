@@ -15,5 +15,9 @@ class StopError(Exception):
     """A partition can't go on without a person; the text says what is wrong and how to mend it."""
 
 
+class LeftOutError(Exception):
+    """The group has partitions that nobody folds and gives this worker none; it begins again as a new member."""
+
+
 class NotYetError(Exception):
     """Something that the projector needs is not there yet (a topic, the tables); the text says what."""

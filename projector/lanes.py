@@ -10,6 +10,7 @@ from ops.health import Health
 from projector.inbox import Message
 from projector.lane import Lane
 from projector.store import AWAY_ERRORS, Store
+from projector.vacancy import HELD_SECONDS, Vacancy
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +33,7 @@ class Lanes:
         self._goal_reached = asyncio.Event()
         self._died = asyncio.Event()
         self._defect: BaseException | None = None
+        self._vacancy = Vacancy()
 
     async def assign(self, partitions: Iterable[int]) -> None:
         """Have a lane for exactly these partitions; those that stay seek, for the rebalance threw frames away."""
@@ -83,7 +85,11 @@ class Lanes:
             await lane.inbox.room()
 
     async def confirm_forever(self) -> None:
-        """Keep `applied` fresh, and mark the models ready when all partitions have reached their goals."""
+        """Keep `applied` fresh, and mark the models ready when all partitions have reached their goals.
+
+        Raises:
+            LeftOutError: partitions stay nobody's though this worker has none.
+        """
         while True:
             try:
                 await self._confirm()
@@ -92,7 +98,9 @@ class Lanes:
                 if ready and not self._ready:
                     logger.info("the read models are ready")
                 self._ready = ready
+                self._vacancy.look(len(self._lanes), self._partitions - await self._store.held(HELD_SECONDS))
             except AWAY_ERRORS as error:
+                self._vacancy.forget()
                 logger.warning("positions could not be confirmed: %s: %s", type(error).__name__, error)
             self._goal_reached.clear()
             try:

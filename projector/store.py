@@ -111,6 +111,10 @@ class Store:
         rows = await self._pool.fetch(SQL["confirm"], list(ends), list(ends.values()))
         return {row["partition"]: row["next"] for row in rows}
 
+    async def held(self, seconds: float) -> int:
+        """How many partitions a worker has confirmed within the last so many seconds."""
+        return int(await self._pool.fetchval(SQL["held"], seconds))
+
     async def make_ready(self, partitions: int) -> bool:
         """Mark the models ready if every partition has reached its goal; whether they are ready now."""
         await self._pool.execute(SQL["make_ready"], partitions)

@@ -6,6 +6,9 @@
 - Offsets that can't be committed are a log line, not a crash: nothing depends on them but heartbeats read twice.
 - Frames that were fetched together reach the agent as one Faust message, whose ``frames`` they are: Faust's way from
   fetcher to agent costs some 0.1 ms of CPU per message, however much is in it.
+- Metadata is read again every few seconds: aiokafka does not repeat a question that found Kafka away, or a broker that
+  does not know the topics yet, and a leader of the group that has not heard of a topic assigns nobody to it. It looks
+  again, and assigns again, when metadata says something else.
 - Short fetches: aiokafka has one fetch in flight per broker, so a partition whose frames came while others were being
   waited for would wait as long as they do.
 """
@@ -31,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 FETCH_WAIT_MS = 20
 """How long the broker holds a fetch that finds nothing."""
+METADATA_MS = 3_000
+"""How long a topic that Kafka has may be unknown to us; with aiokafka's five minutes nobody has it so long."""
 CHUNK = 200
 """Most frames in one Faust message."""
 FETCH_BYTES = 8 << 20
@@ -56,6 +61,7 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
             max_poll_interval_ms=int(conf.broker_max_poll_interval * 1000),
             max_partition_fetch_bytes=FETCH_BYTES,
             fetch_max_wait_ms=FETCH_WAIT_MS,
+            metadata_max_age_ms=METADATA_MS,
             session_timeout_ms=int(conf.broker_session_timeout * 1000),
             rebalance_timeout_ms=int(conf.broker_rebalance_timeout * 1000),
             heartbeat_interval_ms=int(conf.broker_heartbeat_interval * 1000),

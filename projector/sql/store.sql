@@ -32,6 +32,10 @@ from unnest($1::integer[], $2::bigint[]) as seen (partition, log_end)
 where applied.partition = seen.partition
 returning applied.partition, applied.next;
 
+-- name: held
+-- How many partitions a worker has confirmed in the last so many seconds.
+select count(*) from applied where updated_at > now() - make_interval(secs => $1);
+
 -- name: make_ready
 -- Models are ready once every partition has reached the log end that its fold saw at its start.
 update model set state = 'ready'

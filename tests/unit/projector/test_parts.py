@@ -7,11 +7,13 @@ import pytest
 
 from projector import sqlfiles
 from projector.backoff import FIRST, LONGEST, Backoff
+from projector.errors import LeftOutError
 from projector.inbox import Message
 from projector.metadata import _Response
 from projector.nodes import SQL, NodeRecordError, read_node_event, statement
 from projector.poison import Poison, frame_id_of
 from projector.settings import ProjectorSettings
+from projector.vacancy import VACANT_SECONDS, Vacancy
 from schemas.events import NodeStarted, NodeStopped
 from schemas.frames import frame_headers
 from schemas.settings import SettingsError
@@ -91,3 +93,24 @@ def test_metadata_of_version_10_is_read() -> None:
     again = _Response.decode(answer.encode())
     assert again.cluster_id == "cluster"
     assert again.topics[0][1:3] == ("t", topic_id)
+
+
+def test_a_worker_without_partitions_begins_again_when_some_stay_nobodys() -> None:
+    now = 0.0
+    vacancy = Vacancy(lambda: now)
+    vacancy.look(0, 4)
+    now = VACANT_SECONDS
+    vacancy.look(0, 1)
+    now += 1.0
+    with pytest.raises(LeftOutError, match="1 partitions have been nobody's"):
+        vacancy.look(0, 1)
+
+
+@pytest.mark.parametrize("look", [(2, 2), (0, 0)])
+def test_a_worker_with_partitions_or_a_spare_one_waits(look: tuple[int, int]) -> None:
+    now = 0.0
+    vacancy = Vacancy(lambda: now)
+    vacancy.look(0, 4)
+    vacancy.look(*look)
+    now = VACANT_SECONDS + 1.0
+    vacancy.look(0, 4)
