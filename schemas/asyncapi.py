@@ -69,9 +69,9 @@ def _messages() -> Schema:
             "type": "object",
             "properties": {
                 "frame": {**BINARY, "description": "MessagePack array: components.schemas.frameHeader"},
-                "filter": {**BINARY, "description": (filters.__doc__ or "").strip()},
+                "marks": {**BINARY, "description": (filters.__doc__ or "").strip()},
             },
-            "required": ["frame", "filter"],
+            "required": ["frame", "marks"],
         }),
         "payload": {"$ref": "#/components/schemas/frameBody"},
         "x-partitioner": (positions.partition_of.__doc__ or "").strip(),

@@ -78,16 +78,16 @@ Each row of `traffic` is an array:
 
 def _filter() -> str:
     return f"""
-## Header `filter`: what is in the frame, perhaps
+## Header `marks`: what is in the frame, perhaps
 
 {_prose(filters.__doc__)}
 
 `crc32` is CRC-32 of ISO 3309 (as in zlib) over the UTF-8 bytes. Every event with a field `client_id` is a member, as
 are the sessions of `progress` and the clients of `measured`; the topics are those of `published` and `will_fired`.
-To test a member against a filter of *n* bits (8 times its length), take its four bit numbers modulo *n*; bit *b* is
-bit `b % 8`, counted from the lowest, of byte `b // 8`. All four set: the frame may hold it. Any clear: it does not.
-A search by topic filter tests `t:` for a filter without wildcards, otherwise `p:` when the first level is no
-wildcard and also `q:` when the second is none either. A missing filter may hold everything.
+The mark of a member in the array: the frame may hold it. Not in it: it does not. Marks begin at even places only.
+A search by topic filter looks for the mark of `t:` when the filter has no wildcards, otherwise for that of `p:` when
+the first level is no wildcard, and also that of `q:` when the second is none either. Where the header is missing,
+empty or of an odd length, the frame may hold everything.
 """
 
 

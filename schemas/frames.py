@@ -3,7 +3,7 @@
 Record key: none. Record headers:
 
 ``frame``   MessagePack array, see :class:`FrameHeader`; its first element is the format version.
-``filter``  Bloom filter over client ids and topics, see :mod:`schemas.filters`.
+``marks``   Filter over client ids and topics, see :mod:`schemas.filters`.
 
 Record value: MessagePack array of three: the indexes of the lifecycle events in the frame; a binary with the
 MessagePack array of the lifecycle events; a binary with the MessagePack array of the message events, which take the
@@ -90,7 +90,6 @@ _lifecycle_decoder: msgspec.msgpack.Decoder[list[LifecycleEvent]] = msgspec.msgp
 _message_decoder: msgspec.msgpack.Decoder[list[MessageEvent]] = msgspec.msgpack.Decoder(
     list[Union[MESSAGE_TYPES]]  # type: ignore[valid-type]  # noqa: UP007
 )
-_ONLY_PUBLISHED = frozenset((Published,))
 _EMPTY = _encoder.encode([])
 _MESSAGES = frozenset(MESSAGE_TYPES)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
@@ -192,7 +191,7 @@ def read_frame(headers: Iterable[tuple[str, bytes]], value: bytes | None) -> Fra
     for name, content in headers:
         if name == "frame":
             header = content
-        elif name == "filter":
+        elif name == "marks":
             summary = content
     if header is None or value is None:
         raise FrameError("the record has no frame header or no value")
@@ -225,7 +224,7 @@ def encode_events(events: Sequence[AnyEvent]) -> bytes:
     """The value of a record that holds these events, in order."""
     if len(events) > MAX_INDEX + 1:
         raise ValueError(f"a frame holds at most {MAX_INDEX + 1} events, not {len(events)}")
-    if _MESSAGES.issuperset(map(type, events)):
+    if _only_published(events) or _MESSAGES.issuperset(map(type, events)):
         return _encoder.encode(_WrittenBody([], _EMPTY, _encoder.encode(events)))
     lifecycle_at = [i for i, event in enumerate(events) if type(event) not in _MESSAGES]
     lifecycle = [events[i] for i in lifecycle_at]
@@ -235,36 +234,45 @@ def encode_events(events: Sequence[AnyEvent]) -> bytes:
     return _encoder.encode(_WrittenBody(lifecycle_at, _encoder.encode(lifecycle), _encoder.encode(messages)))
 
 
+def _only_published(events: Sequence[AnyEvent]) -> bool:
+    kinds: list[type] = [*map(type, events)]
+    return kinds.count(Published) == len(kinds)
+
+
 def summarize(events: Sequence[AnyEvent]) -> tuple[dict[str, int], list[Traffic], bytes]:
     """Counts by tag, traffic by tenant and QoS, and the filter of a frame with these events.
 
     On the hottest path of ingest: one comprehension per fact and frame is several times cheaper than one loop body.
     """
     counts: dict[str, int] = {}
-    topics: set[str] = set()
-    clients: dict[str, set[str]] = {}
+    traffic: list[Traffic] = []
+    topics: set[int] = set()
+    clients: set[int] = set()
     published: Sequence[Published] = events  # type: ignore[assignment]
-    if not _ONLY_PUBLISHED.issuperset(map(type, events)):
+    if not _only_published(events):
         published = [event for event in events if type(event) is Published]
         for event in events:
             if type(event) is not Published:
                 counts[event.KIND] = counts.get(event.KIND, 0) + 1
                 _mention(event, topics, clients)
-    traffic = []
     if published:
         counts[Published.KIND] = len(published)
-        topics.update([event.topic for event in published])
+        marks = filters.topics
+        topics |= {marks[event.topic] for event in published}
         for group in _by_tenant_and_qos(published):
-            clients.setdefault(group[0].tenant, set()).update([event.client_id for event in group])
+            marks_of_tenant = filters.clients[group[0].tenant]
+            clients |= {marks_of_tenant[event.client_id] for event in group}
             traffic.append(_traffic_of(group))
-    if len(topics) + sum(map(len, clients.values())) > filters.MOST_MEMBERS:
-        return counts, traffic, b""
-    return counts, traffic, filters.build(filters.masks(topics, clients))
+    return counts, traffic, filters.build(topics, clients)
 
 
 def _by_tenant_and_qos(published: Sequence[Published]) -> Iterable[Sequence[Published]]:
     """Groups in the order in which their first messages lie in the frame; nearly always there is one."""
-    if len({event.qos for event in published}) == 1 and len({event.tenant for event in published}) == 1:
+    first, count = published[0], len(published)
+    if count == 1 or (
+        [event.qos for event in published].count(first.qos) == count
+        and [event.tenant for event in published].count(first.tenant) == count
+    ):
         return (published,)
     groups: dict[tuple[str, int], list[Published]] = {}
     for event in published:
@@ -283,17 +291,17 @@ def _traffic_of(group: Sequence[Published]) -> Traffic:
     return Traffic(group[0].tenant, group[0].qos, len(group), size, retained)
 
 
-def _mention(event: AnyEvent, topics: set[str], clients: dict[str, set[str]]) -> None:
+def _mention(event: AnyEvent, topics: set[int], clients: set[int]) -> None:
     """Add the clients and topics of an event that is not a publish."""
     client_id = getattr(event, "client_id", None)
     if client_id is not None:
-        clients.setdefault(event.tenant, set()).add(client_id)  # type: ignore[union-attr]
+        clients.add(filters.clients[event.tenant][client_id])  # type: ignore[union-attr]
         topic = getattr(event, "topic", None)
         if topic is not None:
-            topics.add(topic)
+            topics.add(filters.topics[topic])
         return
     for named in getattr(event, "sessions", ()) or getattr(event, "clients", ()):
-        clients.setdefault(named.tenant, set()).add(named.client_id)
+        clients.add(filters.clients[named.tenant][named.client_id])
 
 
 def frame_headers(
@@ -302,4 +310,4 @@ def frame_headers(
     """The Kafka headers of a frame with these events."""
     counts, traffic, summary = summarize(events)
     header = FrameHeader(FORMAT, node, incarnation, sequence, stamp, depends, counts, traffic)
-    return [("frame", _encoder.encode(header)), ("filter", summary)]
+    return [("frame", _encoder.encode(header)), ("marks", summary)]

@@ -27,10 +27,10 @@ Header `frame`:
 {_hex(headers["frame"])}
 ```
 
-Header `filter`:
+Header `marks`:
 
 ```
-{_hex(headers["filter"])}
+{_hex(headers["marks"])}
 ```
 
 Value:

@@ -11,7 +11,7 @@ from functools import cached_property
 
 from domain.topics import matches
 from schemas.events import MESSAGE_TYPES, AnyEvent, Published, WillFired
-from schemas.filters import client_mask, filter_masks, may_contain
+from schemas.filters import client_marks, may_contain, topic_marks
 from schemas.frames import Frame
 from schemas.registry import CURRENT, name_of
 
@@ -57,19 +57,18 @@ class Wanted:
         return self.tenant if self.tenant is not None or not self.clients else DEFAULT_TENANT
 
     @cached_property
-    def _client_masks(self) -> tuple[int, ...]:
-        return tuple(client_mask(self.in_tenant or DEFAULT_TENANT, client) for client in self.clients)
+    def _client_marks(self) -> tuple[tuple[bytes, ...], ...]:
+        return tuple(client_marks(self.in_tenant or DEFAULT_TENANT, client) for client in self.clients)
 
     @cached_property
-    def _topic_masks(self) -> tuple[int, ...]:
-        masks = tuple(map(filter_masks, self.topics))
-        return () if 0 in masks else masks  # a filter that begins with a wildcard may be anywhere
+    def _topic_marks(self) -> tuple[tuple[bytes, ...], ...]:
+        return tuple(map(topic_marks, self.topics))
 
     def frame(self, frame: Frame) -> bool:
         """Whether the frame can hold anything wanted; judged by its headers alone, so it may be wrong with True."""
         if not any(name_of(tag) in self.names for tag in frame.header.counts):
             return False
-        return _any_in(frame.filter, self._client_masks) and _any_in(frame.filter, self._topic_masks)
+        return _any_in(frame.filter, self._client_marks) and _any_in(frame.filter, self._topic_marks)
 
     def events(self, frame: Frame) -> Iterator[tuple[int, AnyEvent]]:
         """The wanted events of a frame with their indexes; payloads are left alone when no message can be meant.
@@ -104,5 +103,5 @@ def clients_of(event: AnyEvent) -> list[tuple[str, str]]:
     return [(one.tenant, one.client_id) for one in named]
 
 
-def _any_in(filter_bytes: bytes, masks: tuple[int, ...]) -> bool:
-    return not masks or any(may_contain(filter_bytes, mask) for mask in masks)
+def _any_in(marks: bytes, wanted: tuple[tuple[bytes, ...], ...]) -> bool:
+    return not wanted or any(may_contain(marks, one) for one in wanted)

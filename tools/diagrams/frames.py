@@ -27,7 +27,7 @@ def layout() -> str:
             "subgraph headers [headers]",
             f'frame["<b>frame</b><br/>{_fields(frames.FrameHeader)}"]',
             f'traffic["each of traffic<br/>{_fields(frames.Traffic)}"]',
-            'filter["<b>filter</b><br/>Bloom filter over client ids and topics"]',
+            'marks["<b>marks</b><br/>two bytes for each client and topic"]',
             "frame --- traffic",
             "end",
             "subgraph value [value]",

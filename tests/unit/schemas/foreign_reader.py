@@ -131,11 +131,10 @@ def read_events(page: Page, value: bytes) -> list[dict[str, Any]]:
 
 def may_hold(summary: bytes, member: str) -> bool:
     """Whether a frame with this filter may hold the member, such as ``c:default/sensor-1``."""
-    bits = len(summary) * 8
-    h = crc32(member.encode())
-    s = (h >> 16) | 1
-    numbers = [(h + k * s) % 1024 % bits for k in range(4)]
-    return all(summary[b // 8] >> (b % 8) & 1 for b in numbers)
+    if not summary or len(summary) % 2:
+        return True
+    marks = struct.unpack(f"<{len(summary) // 2}H", summary)
+    return (crc32(member.encode()) * 2654435761) % 2**32 // 2**16 in marks
 
 
 def partition(tenant: str, client_id: str, partitions: int) -> int:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from schemas import frames
 from schemas.events import AnyEvent, NodeLost, NodeStopped, Published
-from schemas.filters import MOST_MEMBERS, client_mask, may_contain, topic_mask
+from schemas.filters import MOST_BYTES, client_marks, may_contain, topic_marks
 from schemas.frames import Frame, FrameError, encode_events, frame_headers, read_frame
 from schemas.positions import MAX_INDEX
 from tests.golden.examples import FRAME_HEADER
@@ -69,18 +69,22 @@ def test_the_filter_holds_every_client_and_topic(events: list[AnyEvent]) -> None
         named = getattr(event, "sessions", None) or getattr(event, "clients", None) or [event]
         for one in named:
             if hasattr(one, "client_id"):
-                assert may_contain(summary, client_mask(one.tenant, one.client_id))
+                assert may_contain(summary, client_marks(one.tenant, one.client_id))
         if hasattr(event, "topic"):
-            assert may_contain(summary, topic_mask(event.topic))
+            assert may_contain(summary, topic_marks(event.topic))
 
 
 def test_a_frame_with_very_many_members_has_an_empty_filter_which_denies_nothing() -> None:
-    def frame(members: int) -> Frame:
-        return _read([Published("t", f"c{i}", 1, "a", 1, False, 0, b"", b"") for i in range(members - 1)])
+    def frame(most: int) -> Frame:
+        """With so many different marks, as far as clients go: ``c0`` and what follows."""
+        marks = {client_marks("t", f"c{i}"): f"c{i}" for i in range(20_000)}
+        clients = list(marks.values())[: most - 3]  # "a" has three marks
+        return _read([Published("t", client, 1, "a", 1, False, 0, b"", b"") for client in clients])
 
-    assert len(frame(MOST_MEMBERS).filter) == 128
-    assert frame(MOST_MEMBERS + 1).filter == b""
-    assert may_contain(frame(MOST_MEMBERS + 1).filter, client_mask("t", "anybody"))
+    full = MOST_BYTES // 2
+    assert len(frame(full).filter) == MOST_BYTES
+    assert frame(full + 1).filter == b""
+    assert may_contain(frame(full + 1).filter, client_marks("t", "anybody"))
 
 
 def test_a_frame_holds_no_more_than_a_position_can_name() -> None:
@@ -137,7 +141,7 @@ def test_a_damaged_header_is_a_frame_error_that_says_what(header: bytes, says: s
 
 def test_a_record_that_is_no_frame() -> None:
     with pytest.raises(FrameError, match="no frame header"):
-        read_frame([("filter", b"")], b"x")
+        read_frame([("marks", b"")], b"x")
     with pytest.raises(FrameError, match="no value"):
         read_frame(HEADERS, None)
 
@@ -145,7 +149,7 @@ def test_a_record_that_is_no_frame() -> None:
 def _read_all(header: bytes, value: bytes) -> None:
     """Reads everything; anything but a FrameError fails the test that calls this."""
     try:
-        frame = read_frame([("frame", header), ("filter", b"")], value)
+        frame = read_frame([("frame", header), ("marks", b"")], value)
         frame.lifecycle()
         frame.event_list()
     except FrameError:
