@@ -113,7 +113,7 @@ class Parser:
         try:
             at = self._parse(data, packets.append)
         except ProtocolError as error:
-            self.error = error
+            self.error = _without_frames(error)
             return packets
         if at < len(data):
             self._rest = bytearray(data[at:] if at else data)
@@ -271,6 +271,13 @@ def _new_topic(raw: bytes, v5: bool) -> str:
             _TOPICS.clear()
         _TOPICS[raw] = topic
     return topic
+
+
+def _without_frames(error: ProtocolError) -> ProtocolError:
+    """The error alone. The frames of its traceback hold the parser and its connection: with them every protocol error
+    would be a circle that stays in memory until the garbage collector looks at the oldest objects."""
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return error
 
 
 def _too_large(size: int, limit: int) -> ProtocolError:

@@ -1,5 +1,7 @@
 """The parser beyond single packets: order, errors in the middle, limits, what it holds."""
 
+import gc
+
 import pytest
 
 from ingest.mqtt.codec import (
@@ -193,3 +195,19 @@ def test_many_small_fields_cost_no_more_than_their_bytes() -> None:
     assert Parser(version=V5).feed(bytes_of(publish)) == [publish]
     assert not valid_topic_filter("a/" * 32_000 + "#x")
     assert valid_topic_filter("+/" * 32_000 + "#")
+
+
+def test_an_error_leaves_no_circle_in_memory() -> None:
+    """Parsers of strangers go when their connections do, not when the collector comes round to the oldest objects."""
+    gc.collect()
+    gc.disable()
+    try:
+        for data in (b"\x00\x00", b"\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01\xff"):
+            parser = Parser()
+            parser.feed(data)
+            assert parser.error is not None
+            assert parser.error.__traceback__ is parser.error.__cause__ is parser.error.__context__ is None
+            del parser
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
