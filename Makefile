@@ -101,6 +101,7 @@ bench: install
 
 fuzz: install
 	@$(BIN)/python -m tests.fuzz.mqtt_codec --seconds $(FUZZ_SECONDS)
+	@$(BIN)/python -m tests.fuzz.frame_codec --seconds $(FUZZ_SECONDS)
 	@$(BIN)/python -m tests.fuzz.socket_fuzz --count $(FUZZ_STRINGS)
 
 docs: $(DEV)

@@ -63,6 +63,11 @@ class FrameHeader(msgspec.Struct, frozen=True, array_like=True):
         """Number of events in the frame."""
         return sum(self.counts.values())
 
+    @property
+    def lifecycle_events(self) -> int:
+        """Number of lifecycle events in the frame."""
+        return sum([count for tag, count in self.counts.items() if tag not in _MESSAGE_TAGS])
+
 
 class _AnyFormat(msgspec.Struct, frozen=True, array_like=True):
     format: int
@@ -92,6 +97,7 @@ _message_decoder: msgspec.msgpack.Decoder[list[MessageEvent]] = msgspec.msgpack.
 )
 _EMPTY = _encoder.encode([])
 _MESSAGES = frozenset(MESSAGE_TYPES)
+_MESSAGE_TAGS = frozenset(cls.KIND for cls in MESSAGE_TYPES)
 _UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for hostile bytes: wrong shapes, text that is not UTF-8, nesting without end."""
 
@@ -110,6 +116,7 @@ class Frame(msgspec.Struct, frozen=True):
         body = _decode_body(self.value)
         lifecycle = _decode_lifecycle(body.lifecycle)
         _check_indexes(body.lifecycle_at, len(lifecycle))
+        _check_count(self.header.lifecycle_events, len(lifecycle), "lifecycle events")
         return list(zip(body.lifecycle_at, lifecycle, strict=True))
 
     def events(self) -> Iterator[tuple[int, AnyEvent]]:
@@ -122,9 +129,10 @@ class Frame(msgspec.Struct, frozen=True):
         messages = _decode_messages(body.messages)
         lifecycle = _decode_lifecycle(body.lifecycle)
         _check_indexes(body.lifecycle_at, len(lifecycle))
-        if not lifecycle:
-            return messages  # type: ignore[return-value]
-        return _interleave(body.lifecycle_at, lifecycle, messages)
+        events = _interleave(body.lifecycle_at, lifecycle, messages) if lifecycle else messages
+        _check_count(self.header.lifecycle_events, len(lifecycle), "lifecycle events")
+        _check_count(self.header.events, len(events), "events")
+        return events  # type: ignore[return-value]
 
 
 def _decode_body(value: bytes) -> _Body:
@@ -161,6 +169,12 @@ def _check_indexes(at: Sequence[int], count: int) -> None:
         raise FrameError(f"the frame gives {len(at)} indexes for {count} lifecycle events")
     if count and (at[0] < 0 or at[-1] > MAX_INDEX or any(map(ge, at, at[1:]))):
         raise FrameError("the indexes of the frame's lifecycle events do not ascend")
+
+
+def _check_count(said: int, found: int, what: str) -> None:
+    """Who counts from the header and who reads the events must come to the same."""
+    if said != found:
+        raise FrameError(f"the frame's header counts {said} {what}, the frame holds {found}")
 
 
 def _interleave(

@@ -94,6 +94,17 @@ def test_a_frame_holds_no_more_than_a_position_can_name() -> None:
         encode_events([*events, NodeLost("n", 1)])
 
 
+def test_a_header_that_counts_otherwise_than_its_frame_is_a_frame_error() -> None:
+    one, two = [Published("t", "c", 1, "a", 1, False, 0, b"", b"")], [NodeStopped("n", 1)]
+    for said, held, lifecycle in ((one, two, 1), (two, one, 0), ([*one, *two], two, 1), ([*one, *one], one, 0)):
+        frame = read_frame(frame_headers(*FRAME_HEADER, said), encode_events(held))
+        with pytest.raises(FrameError, match=r"the frame's header counts \d (lifecycle )?events, the frame holds \d"):
+            frame.event_list()
+        if frame.header.lifecycle_events != lifecycle:
+            with pytest.raises(FrameError, match="lifecycle events, the frame holds"):
+                frame.lifecycle()
+
+
 STOPPED = msgspec.msgpack.decode(pack(NodeStopped("n", 1)))
 TEXT_NOT_UTF8 = b"\x91\x93\xaenode_stopped.1\xa2\xff\xfe\x01"
 NESTED = b"\x91\x94\xaenode_stopped.1\xa1a\x01" + b"\x91" * 100_000 + b"\xc0"
