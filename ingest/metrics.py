@@ -35,6 +35,11 @@ class _NodeCollector(Collector):
         yield CounterMetricFamily(
             "mqledger_ingest_producer_rebuilds", "Producers replaced after a failed append.", value=service.recoveries
         )
+        yield CounterMetricFamily(
+            "mqledger_ingest_records_put_aside",
+            "Records of the log that could not be read and that the node has gone on without.",
+            value=len(service.poison.put_aside),
+        )
         yield GaugeMetricFamily("mqledger_ingest_ready", "1 when the node serves.", value=int(service.ready.ok))
 
 

@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 
 from ingest.log.herald import Herald
 from ingest.log.journal import AppendError, Journal
+from ingest.log.poison import Poison
 from ingest.log.reader import LogReader, LogTruncatedError
 from ingest.log.record import Applied
 from ingest.log.topic_check import check_topics
@@ -42,8 +43,9 @@ class IngestService:
         self.version = package_version("mqledger")
         self.address: tuple[str, int] | None = None
         self.ready = Health(False, "starting")
-        self._reader = LogReader(settings.kafka, f"{settings.node}-tail")
-        self._past = LogReader(settings.kafka, f"{settings.node}-past")
+        self.poison = Poison(settings.kafka.events_topic, settings.log)
+        self._reader = LogReader(settings.kafka, f"{settings.node}-tail", self.poison)
+        self._past = LogReader(settings.kafka, f"{settings.node}-past", self.poison)
         self.payloads = Payloads(self._past, settings.log.ring_bytes // 4)
         self.node = Node(settings, self.payloads)
         self.journal = Journal(settings.node, settings.kafka, settings.log, self._reader, self._apply, self._failed)
@@ -67,6 +69,7 @@ class IngestService:
 
         Raises:
             TopicError: a topic is set up so that a promise would break.
+            DamagedRecordError: a record of the log can't be read, and no setting lets go on without it.
             OSError: the listener cannot be bound.
         """
         await check_topics(self.settings.kafka)

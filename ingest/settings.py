@@ -67,6 +67,10 @@ class LogSettings:
     """Bytes of events that may await the log before the node stops reading from all sockets."""
     request_timeout: float = 20.0
     """Seconds an append may take before the producer is rebuilt."""
+    poison: str = "stop"
+    """What to do at a record that cannot be read: stop (the node) or skip (it goes on without what the record says)."""
+    quarantine: str = ""
+    """Records to go on without, whatever poison says: comma separated partition/offset."""
     ring_bytes: int = 67_108_864
     """Bytes of recent frames kept decoded in memory for readers that attach a little behind."""
     progress_interval: float = 0.25

@@ -64,7 +64,8 @@ Body, the record's value, is an array of three:
 
 So the event at place *i* of the frame is the *k*-th lifecycle event when `lifecycle_at[k]` is *i*, and else the next
 message event. A tombstone, a record without the header `frame`, another format number, or a value that holds other
-numbers of events than the header counts is not a frame: stop, and say so. A tag that is not on this page is from a newer version: stop as well; never skip an event silently.
+numbers of events than the header counts is not a frame: stop, and say so. A tag that is not on this page is from a
+newer version: stop as well; never skip an event silently.
 
 Header `frame` is an array:
 

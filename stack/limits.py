@@ -43,6 +43,7 @@ BYTES = between(1, 2**40, "bytes")
 COUNT = between(1, 2**31 - 1)
 EXPIRY = between(0, 2**32 - 1, "seconds")
 HOSTS = matching(r"[^\s,]+:\d+(,[^\s,]+:\d+)*", "host:port, or several with commas between")
+RECORDS = matching(r"(\d+/\d+(,\d+/\d+)*)?", "empty, or partition/offset, several with commas")
 NAME = matching(r"[A-Za-z0-9._-]{1,200}", "letters, digits, dot, underscore and hyphen")
 NOT_EMPTY = Limit("not empty", bool)
 
@@ -83,6 +84,8 @@ LIMITS: Mapping[str, Limit] = {
     "log.max_frame_events": between(1, 65_536),
     "log.max_pending_bytes": BYTES,
     "log.request_timeout": SECONDS,
+    "log.poison": one_of("stop", "skip"),
+    "log.quarantine": RECORDS,
     "log.ring_bytes": BYTES,
     "log.progress_interval": SECONDS,
     "log.counters_interval": SECONDS,
@@ -94,7 +97,7 @@ LIMITS: Mapping[str, Limit] = {
     "projector.worker": NAME,
     "projector.app_id": NAME,
     "projector.poison": one_of("stop", "dead_letter"),
-    "projector.quarantine": matching(r"(\d+/\d+(,\d+/\d+)*)?", "empty, or partition/offset, several with commas"),
+    "projector.quarantine": RECORDS,
     "projector.held_sessions": COUNT,
     "projector.ready_lag_ms": between(0, 86_400_000, "milliseconds"),
     "projector.batch_events": between(1, 1_000_000),

@@ -253,7 +253,10 @@ class Journal:
             lane.next_offset = max(lane.next_offset, stop)
 
     def apply_read(self, read: Read) -> None:
-        """Apply a frame that was read from the log; one of ours that still waits finds its owners."""
+        """Apply a frame that was read from the log; one of ours that still waits finds its owners.
+
+        Raises :class:`ingest.log.poison.DamagedRecordError`.
+        """
         lane = self.lanes[read.partition]
         if read.offset < lane.next_offset:
             return
@@ -277,7 +280,7 @@ class Journal:
                 header.node,
                 header.incarnation,
                 header.stamp,
-                read.frame.event_list(),
+                read.events(),
                 None,
                 len(read.frame.value),
             )

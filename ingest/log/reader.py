@@ -10,7 +10,9 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from schemas.frames import Frame, read_frame
+from ingest.log.poison import NOTHING, Poison
+from schemas.events import AnyEvent
+from schemas.frames import Frame, FrameError, read_frame
 from schemas.kafka_options import kafka_client_options
 from schemas.settings import KafkaSettings
 
@@ -25,25 +27,37 @@ class LogTruncatedError(RuntimeError):
 
 
 class Read:
-    """A frame as it was read."""
+    """A frame as it was read: its header at once, its events when asked for."""
 
-    __slots__ = ("frame", "offset", "partition", "time")
+    __slots__ = ("_poison", "frame", "offset", "partition", "time")
 
-    def __init__(self, partition: int, offset: int, time: int, frame: Frame) -> None:
-        self.partition = partition
-        self.offset = offset
-        self.time = time
-        self.frame = frame
+    def __init__(self, record: Any, poison: Poison) -> None:
+        """Of a record of aiokafka. Raises :class:`ingest.log.poison.DamagedRecordError`."""
+        self.partition: int = record.partition
+        self.offset: int = record.offset
+        self.time: int = record.timestamp
+        self.frame: Frame = NOTHING
+        self._poison = poison
+        try:
+            self.frame = read_frame(record.headers, record.value)
+        except FrameError as error:
+            poison.meet(self.partition, self.offset, error)
 
-
-def _read(record: Any) -> Read:
-    return Read(record.partition, record.offset, record.timestamp, read_frame(record.headers, record.value))
+    def events(self) -> list[AnyEvent]:
+        """The events; none of a record that was put aside. Raises :class:`ingest.log.poison.DamagedRecordError`."""
+        try:
+            return self.frame.event_list()
+        except FrameError as error:
+            self._poison.meet(self.partition, self.offset, error)
+            return []
 
 
 class LogReader:
     """A consumer assigned by hand; nothing is fetched but what is asked for. One reading at a time."""
 
-    def __init__(self, settings: KafkaSettings, client_id: str) -> None:
+    def __init__(self, settings: KafkaSettings, client_id: str, poison: Poison | None = None) -> None:
+        """``poison``: the rule for records that can't be read; without it, reading ends there with an error."""
+        self._poison = poison or Poison(settings.events_topic)
         self._topic = settings.events_topic
         self._partitions = [TopicPartition(self._topic, p) for p in range(settings.partitions)]
         self._consumer = AIOKafkaConsumer(
@@ -83,9 +97,11 @@ class LogReader:
 
         Raises:
             LogTruncatedError: ``start`` is no longer in the log.
+            DamagedRecordError: a record can't be read, and the node may not go on without it.
         """
         tp = self._partitions[partition]
         async with self._lock:
+            _let_go(self._consumer, tp)
             self._consumer.seek(tp, start)
             self._consumer.resume(tp)
             try:
@@ -95,10 +111,11 @@ class LogReader:
                     for record in batches.get(tp, ()):
                         if record.offset >= stop:
                             return
-                        yield _read(record)
+                        yield Read(record, self._poison)
                     at = await self._consumer.position(tp)
             finally:
                 self._consumer.pause(tp)
+                _let_go(self._consumer, tp)
 
     async def merged(self, starts: list[int], stops: list[int], progress: Callable[[int], None]) -> AsyncIterator[Read]:
         """All frames between two vectors, in an order that never shows an effect before its cause.
@@ -107,20 +124,37 @@ class LogReader:
         (``depends``) was taken.
         """
         async with self._lock:
-            merge = _Merge(self._consumer, self._partitions, starts, stops)
+            merge = _Merge(self._consumer, self._partitions, starts, stops, self._poison)
             try:
                 async for read in merge.run():
                     progress(1)
                     yield read
             finally:
                 self._consumer.pause(*self._partitions)
+                for tp in self._partitions:
+                    _let_go(self._consumer, tp)
+
+
+def _let_go(consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
+    """Forget what was fetched of a partition and is not wanted any more.
+
+    In aiokafka fetched records and the generator that unpacks them hold each other until all are taken. Who goes
+    elsewhere before that would leave megabytes for each time to the garbage collector, which counts objects, not bytes.
+    """
+    fetched = consumer._fetcher._records.pop(tp, None)
+    records = getattr(fetched, "_partition_records", None)
+    if records is not None and records._records_iterator is not None:
+        records._records_iterator.close()
 
 
 class _Merge:
     """Invariant: ``at`` is the vector of what was taken; buffers hold what follows, in order."""
 
-    def __init__(self, consumer: Any, partitions: list[Any], starts: list[int], stops: list[int]) -> None:
+    def __init__(
+        self, consumer: Any, partitions: list[Any], starts: list[int], stops: list[int], poison: Poison
+    ) -> None:
         self._consumer = consumer
+        self._poison = poison
         self._partitions = partitions
         self._stops = stops
         self._buffers: list[deque[Read]] = [deque() for _ in partitions]
@@ -158,7 +192,7 @@ class _Merge:
             for tp, records in batches.items():
                 for record in records:
                     if record.offset < self._stops[tp.partition]:
-                        self._buffers[tp.partition].append(_read(record))
+                        self._buffers[tp.partition].append(Read(record, self._poison))
             for p in hungry:
                 self._fetched[p] = min(await self._consumer.position(self._partitions[p]), self._stops[p])
             for p in starving:

@@ -60,7 +60,7 @@ class Payloads:
     async def _load(self, partition: int, start: int, stop: int) -> None:
         self.reads += 1
         async for read in self._reader.read(partition, start, stop):
-            frame = RingFrame(read.offset, read.time, read.frame.event_list(), len(read.frame.value))
+            frame = RingFrame(read.offset, read.time, read.events(), len(read.frame.value))
             key = (partition, read.offset)
             if key not in self._frames:
                 self._frames[key] = frame

@@ -223,7 +223,8 @@ class Inputs:
             None, True, False, 0, 1, -1, 255, 65_535, 65_536, 1 << 31, 1 << 63, (1 << 64) - 1, -(1 << 63), 0.5,
             float("nan"), float("inf"), "", "a", "default", "\0", "é\U0001f600", "x" * 70_000, b"", b"\xff" * 9,
             [], [[]], [[], {}], {}, {"a": 1}, {1: 2}, msgspec.msgpack.Ext(1, b"abc"),
-            msgspec.msgpack.Ext(-1, b"\0" * 12), dice.choice(self.tags), [dice.choice(self.tags)], list(range(dice.randrange(300))),
+            msgspec.msgpack.Ext(-1, b"\0" * 12), dice.choice(self.tags), [dice.choice(self.tags)],
+            list(range(dice.randrange(300))),
         ))  # fmt: skip
 
 

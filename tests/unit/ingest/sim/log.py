@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
-from ingest.log.reader import Read, _Merge, _read
+from ingest.log.poison import Poison
+from ingest.log.reader import Read, _Merge
 from schemas.events import AnyEvent
 from schemas.frames import encode_events, frame_headers
 
@@ -36,6 +37,8 @@ class Log:
         self.time = 1_700_000_000_000
         """Append time of the next record, in milliseconds."""
         self.incarnations = 0
+        self.poison = Poison("mq.events")
+        """The rule for records that can't be read."""
 
     def append(
         self,
@@ -66,7 +69,7 @@ class Log:
 
     def read(self, partition: int, offset: int) -> Read:
         """One frame, decoded from its bytes."""
-        return _read(self.records[partition][offset])
+        return Read(self.records[partition][offset], self.poison)
 
 
 class Consumer:
@@ -122,6 +125,6 @@ class Reader:
     async def merged(self, starts: list[int], stops: list[int]) -> AsyncIterator[Read]:
         """All frames between two vectors, in the order of the reader's own merge."""
         places = [Place(p) for p in range(len(stops))]
-        merge = _Merge(Consumer(self._log, self.chunk), places, starts, stops)
+        merge = _Merge(Consumer(self._log, self.chunk), places, starts, stops, self._log.poison)
         async for read in merge.run():
             yield read
