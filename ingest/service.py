@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 _TICK = 0.25
 _WATCH = 0.5
 _BACKOFF = (0.1, 5.0)
+_AWAY = 5.0
+"""Seconds of silence after which the log counts as away."""
 
 
 class IngestService:
@@ -42,7 +44,7 @@ class IngestService:
         self.settings = settings
         self.version = package_version("mqledger")
         self.address: tuple[str, int] | None = None
-        self.ready = Health(False, "starting")
+        self._state = Health(False, "starting")
         self.poison = Poison(settings.kafka.events_topic, settings.log)
         self._reader = LogReader(settings.kafka, f"{settings.node}-tail", self.poison)
         self._past = LogReader(settings.kafka, f"{settings.node}-past", self.poison)
@@ -57,6 +59,14 @@ class IngestService:
         self._tasks: set[asyncio.Task[None]] = set()
         self._recovering = False
         self.recoveries = 0
+
+    @property
+    def ready(self) -> Health:
+        """Whether the node serves: not before it is up, nor while the log takes nothing."""
+        silent = max(self.journal.stalled, self._herald.waiting)
+        if self._state.ok and silent > _AWAY:
+            return Health(False, f"the log has taken nothing for {silent:.0f} s; clients stay connected")
+        return self._state
 
     def _apply(self, frame: Applied) -> None:
         self.node.apply(frame)
@@ -92,7 +102,7 @@ class IngestService:
         self.address = await self.server.listen()
         self._spawn(self._ticks(), "ticks")
         self._spawn(self._watch(), "watch")
-        self.ready = Health(True, f"incarnation {incarnation}, listening on {self.address[0]}:{self.address[1]}")
+        self._state = Health(True, f"incarnation {incarnation}, listening on {self.address[0]}:{self.address[1]}")
         log.info("ready", extra={"address": f"{self.address[0]}:{self.address[1]}", "incarnation": incarnation})
 
     async def _fold_past(self) -> None:
@@ -114,7 +124,7 @@ class IngestService:
         progress.done()
 
     def _say(self, text: str) -> None:
-        self.ready = Health(False, text)
+        self._state = Health(False, text)
         log.info(text)
 
     async def _begin_incarnation(self, continues: int) -> int:
@@ -172,7 +182,7 @@ class IngestService:
             self._give_up(error)
 
     def _give_up(self, error: BaseException) -> None:
-        self.ready = Health(False, f"stopping: {error}")
+        self._state = Health(False, f"stopping: {error}")
         if not self._over.done():
             self._over.set_exception(error)
 
@@ -188,7 +198,7 @@ class IngestService:
 
     async def _recover(self) -> None:
         self.recoveries += 1
-        self.ready = Health(False, "the log is away; clients stay connected")
+        self._state = Health(False, "the log is away; clients stay connected")
         delay = _BACKOFF[0]
         continued = self.journal.incarnation
         while True:
@@ -203,7 +213,7 @@ class IngestService:
                 delay = min(delay * 2, _BACKOFF[1])
         self._recovering = False
         self.journal.resume(continued)
-        self.ready = Health(True, f"incarnation {continued}")
+        self._state = Health(True, f"incarnation {continued}")
         log.info("appending again", extra={"incarnation": continued})
 
     # Stop
@@ -214,7 +224,7 @@ class IngestService:
 
     async def stop(self) -> None:
         """End every connection in good order, so that the log says why, and leave."""
-        self.ready = Health(False, "stopping")
+        self._state = Health(False, "stopping")
         self.server.draining = True
         self.server.stop_listening()
         superseded = self._over.done() and isinstance(self._over.exception(), SupersededError)

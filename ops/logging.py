@@ -10,10 +10,15 @@ import datetime
 import json
 import logging
 import sys
+import time
+from collections.abc import Callable
 from typing import TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _NOISY = ("aiokafka", "faust", "mode", "granian.access", "httpx", "asyncio")
+REPEATED_SECONDS = 10.0
+"""How long a message of a library that was logged is not logged again."""
+_MOST_MESSAGES = 1_024
 
 
 class _Fields(logging.Formatter):
@@ -59,6 +64,38 @@ class LineFormatter(_Fields):
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
+class Repeats(logging.Filter):
+    """Lets a message of a library through once in a while, with how often it came meanwhile.
+
+    A client library that cannot reach its server says so ten times a second; an operator wants it once, and to see
+    that it goes on. Two messages are the same when their logger, level and text are.
+    """
+
+    def __init__(self, every: float = REPEATED_SECONDS, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._every = every
+        self._clock = clock
+        self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
+        """By message, when it was let through and how often it was held back since."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the record is logged."""
+        if not record.name.startswith(_NOISY):
+            return True
+        key = (record.name, record.levelno, record.getMessage())
+        now = self._clock()
+        said, held = self._seen.get(key, (-self._every, 0))
+        if now - said < self._every:
+            self._seen[key] = (said, held + 1)
+            return False
+        if held:
+            record.repeated = held
+        if len(self._seen) >= _MOST_MESSAGES:
+            self._seen.clear()
+        self._seen[key] = (now, 0)
+        return True
+
+
 def configure_logging(service: str, level: str = "INFO", stream: TextIO | None = None) -> None:
     """Send all logs of this process to ``stream`` (standard error by default) in the form that suits it.
 
@@ -67,6 +104,7 @@ def configure_logging(service: str, level: str = "INFO", stream: TextIO | None =
     target = stream or sys.stderr
     handler = logging.StreamHandler(target)
     handler.setFormatter(LineFormatter(service) if target.isatty() else JsonFormatter(service))
+    handler.addFilter(Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

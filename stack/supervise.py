@@ -15,7 +15,7 @@ import shutil
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -35,7 +35,7 @@ SAY_EVERY = 2.0
 STARTING = Health(False, "starting")
 
 
-def no_explanation(_log: Path) -> str:
+def no_explanation(_lines: Sequence[str]) -> str:
     """For units whose log is the only thing to read."""
     return ""
 
@@ -60,8 +60,8 @@ class Unit:
     """Seconds it may take to become ready."""
     launch: tuple[str, ...] = ()
     """More options for ``launch.py``: how to leave root's rights."""
-    explain: Callable[[Path], str] = no_explanation
-    """Reads its log after a failed start and gives a sentence: what, and how to mend it."""
+    explain: Callable[[Sequence[str]], str] = no_explanation
+    """Reads what it logged since its start, after it failed, and gives a sentence: what, and how to mend it."""
 
 
 class Report(Protocol):
@@ -76,8 +76,11 @@ class Report(Protocol):
     def ready(self, name: str, seconds: float) -> None:
         """It serves, so many seconds after its start."""
 
-    def died(self, name: str, code: int, delay: float) -> None:
-        """It ended unasked; it is started again after a delay in seconds."""
+    def died(self, name: str, how: str, delay: float) -> None:
+        """It ended unasked, and how, or could not be started again; it is started again after a delay in seconds."""
+
+    def trouble(self, text: str) -> None:
+        """Something is wrong that stops nothing."""
 
     def health(self, name: str, health: Health) -> None:
         """Its health has changed."""
@@ -96,6 +99,8 @@ class Running:
     unit: Unit
     process: asyncio.subprocess.Process
     started: float
+    logged: int
+    """Bytes that its log had when it was started."""
     health: Health = STARTING
     keeper: asyncio.Task[None] | None = None
     restarts: int = 0
@@ -122,17 +127,20 @@ class Supervisor:
     async def start(self, unit: Unit) -> None:
         """Start a unit and wait until it is ready. Raises StackError when it isn't to be had."""
         self._report.starting(unit.name)
-        running = Running(unit, await self._spawn(unit), time.monotonic())
+        logged = log_size(unit.log)
+        running = Running(unit, await self._spawn(unit), time.monotonic(), logged)
         self._running[unit.name] = running
         await self._until_ready(running)
         running.keeper = asyncio.create_task(self._keep(running), name=f"keep {unit.name}")
 
     async def watch(self) -> None:
-        """Follow the health of everything and bound its logs until cancelled."""
+        """Follow the health of everything and bound its logs until cancelled. Raises what ended a keeper."""
         while True:
             for running in list(self._running.values()):
+                if running.keeper is not None and running.keeper.done():
+                    running.keeper.result()
                 await self._look(running)
-                bound_log(running.unit.log)
+                self._bound(running.unit.log)
             await asyncio.sleep(HEALTH_INTERVAL)
 
     async def stop(self) -> None:
@@ -166,8 +174,15 @@ class Supervisor:
                 start_new_session=True,
             )
         self._tell(warden, f"add {process.pid} {unit.rank} {int(unit.stop_signal)} {unit.grace}")
-        (self._run / f"{unit.name}.pid").write_text(f"{process.pid}\n", encoding="ascii")
+        self._note(self._run / f"{unit.name}.pid", process.pid)
         return process
+
+    def _note(self, file: Path, pid: int) -> None:
+        """Write a process id down for those who look for it; a process that runs is not given up for that."""
+        try:
+            file.write_text(f"{pid}\n", encoding="ascii")
+        except OSError as error:
+            self._report.trouble(f"{file} could not be written: {error.strerror}")
 
     async def _until_ready(self, running: Running) -> None:
         unit = running.unit
@@ -176,10 +191,10 @@ class Supervisor:
         try:
             while not (health := await probe(unit)).ok:
                 if ended.done():
-                    raise StackError(_failed_start(unit, f"ended with {_code(ended.result())}"))
+                    raise StackError(_failed_start(running, f"ended with {_code(ended.result())}"))
                 if time.monotonic() - running.started > unit.start_timeout:
                     raise StackError(
-                        _failed_start(unit, f"is not ready after {unit.start_timeout:g} s ({health.detail})")
+                        _failed_start(running, f"is not ready after {unit.start_timeout:g} s ({health.detail})")
                     )
                 said = self._say_waiting(running, health, said)
                 await asyncio.wait([ended], timeout=PROBE_INTERVAL)
@@ -204,13 +219,27 @@ class Supervisor:
             self._forget(running)
             if time.monotonic() - running.started > STEADY_AFTER:
                 delay = BACKOFF_FIRST
-            self._set_health(running, Health(False, f"ended with {_code(code)}"), quiet=True)
-            self._report.died(running.unit.name, code, delay)
+            how = f"ended with {_code(code)}"
+            self._set_health(running, Health(False, how), quiet=True)
+            # Who was killed has nothing to explain.
+            why = running.unit.explain(tail(running.unit.log, running.logged)) if code > 0 else ""
+            self._report.died(running.unit.name, f"{how} ({why.rstrip('.')})" if why else how, delay)
+            delay = await self._start_again(running, delay)
+
+    async def _start_again(self, running: Running, delay: float) -> float:
+        """Wait and start the process, as often as that takes; how long to wait the next time, in seconds."""
+        while True:
             await asyncio.sleep(delay)
             delay = min(delay * 2, BACKOFF_MOST)
             running.restarts += 1
             running.started = time.monotonic()
-            running.process = await self._spawn(running.unit)
+            running.logged = log_size(running.unit.log)
+            try:
+                running.process = await self._spawn(running.unit)
+            except OSError as error:
+                self._report.died(running.unit.name, f"could not be started: {error}", delay)
+            else:
+                return delay
 
     async def _look(self, running: Running) -> None:
         health = await probe(running.unit)
@@ -247,6 +276,18 @@ class Supervisor:
         await waits[0]
         waits[1].cancel()
         return killed
+
+    def _bound(self, log: Path) -> None:
+        """Keep a log and one older part, each of at most LOG_BYTES: the process appends, so it may be cut."""
+        if log_size(log) <= LOG_BYTES:
+            return
+        older = log.with_suffix(log.suffix + ".1")
+        try:
+            shutil.copyfile(log, older)
+        except OSError as error:
+            older.unlink(missing_ok=True)
+            self._report.trouble(f"{log} was cut, and its older part is lost: {error.strerror}")
+        os.truncate(log, 0)
 
     def _forget(self, running: Running) -> None:
         """The process has ended: end what it left in its group, and strike it from the lists."""
@@ -292,27 +333,28 @@ def kill_group(pid: int) -> None:
         os.killpg(pid, signal.SIGKILL)
 
 
-def bound_log(log: Path) -> None:
-    """Keep a log and one older part, each of at most LOG_BYTES: the process appends, so it may be cut."""
-    if log.exists() and log.stat().st_size > LOG_BYTES:
-        shutil.copyfile(log, log.with_suffix(log.suffix + ".1"))
-        os.truncate(log, 0)
+def log_size(log: Path) -> int:
+    """Bytes of a log; 0 when there is none yet."""
+    return log.stat().st_size if log.exists() else 0
 
 
-def tail(log: Path, size: int = 65_536) -> list[str]:
-    """The last lines of a log."""
+def tail(log: Path, since: int = 0) -> list[str]:
+    """The last lines of a log, at most 64 KiB and nothing from before byte ``since``, should it be that long still."""
     if not log.exists():
         return []
     with log.open("rb") as file:
-        file.seek(max(0, log.stat().st_size - size))
+        size = log.stat().st_size
+        file.seek(max(since if since <= size else 0, size - 65_536))
         return file.read().decode("utf-8", "replace").splitlines()
 
 
-def _failed_start(unit: Unit, how: str) -> str:
-    why = unit.explain(unit.log)
+def _failed_start(running: Running, how: str) -> str:
+    unit = running.unit
+    lines = tail(unit.log, running.logged)
+    why = unit.explain(lines)
     if not why:
-        lines = [line for line in tail(unit.log) if line.strip()]
-        why = f"Its last words: {lines[-1].strip()}" if lines else ""
+        words = [line for line in lines if line.strip()]
+        why = f"Its last words: {words[-1].strip()}" if words else ""
     return f"{unit.name} {how}. {why}".rstrip() + f" (log: {unit.log})"
 
 

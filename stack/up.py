@@ -55,10 +55,13 @@ class Story:
         """See Report."""
         self.step(f"{name} is ready after {seconds:.1f} s")
 
-    def died(self, name: str, code: int, delay: float) -> None:
+    def died(self, name: str, how: str, delay: float) -> None:
         """See Report."""
-        how = f"exit code {code}" if code >= 0 else signal.Signals(-code).name
-        self._event(f"[red]✗ {name} ended with {how}[/]; it starts again in {delay:g} s")
+        self._event(f"[red]✗ {name} {escape(how)}[/]; it starts again in {delay:g} s")
+
+    def trouble(self, text: str) -> None:
+        """See Report."""
+        self._event(f"[yellow]! {escape(text)}[/]")
 
     def health(self, name: str, health: Health) -> None:
         """See Report."""

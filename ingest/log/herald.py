@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import msgspec
 from aiokafka import AIOKafkaProducer
@@ -29,8 +30,16 @@ class Herald:
             request_timeout_ms=5_000,
         )
         self._beating: asyncio.Future[object] | None = None
+        self._beating_since = 0.0
         self.missed = 0
         """Heartbeats that did not reach the log."""
+
+    @property
+    def waiting(self) -> float:
+        """Seconds for which a heartbeat has been under way; 0 when none is."""
+        if self._beating is None or self._beating.done():
+            return 0.0
+        return time.monotonic() - self._beating_since
 
     async def start(self) -> None:
         """Connect."""
@@ -56,4 +65,5 @@ class Herald:
                 return
             if isinstance(self._beating.exception(), KafkaError):
                 self.missed += 1
+        self._beating_since = time.monotonic()
         self._beating = await self._producer.send(self._topic, _encoder.encode(heartbeat), key=self._node, partition=0)

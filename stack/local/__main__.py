@@ -40,9 +40,13 @@ class Lines:
         """See Report."""
         click.echo(f"{name}: ready after {seconds:.1f} s", err=True)
 
-    def died(self, name: str, code: int, delay: float) -> None:
+    def died(self, name: str, how: str, delay: float) -> None:
         """See Report."""
-        click.echo(f"{name}: ended with {code}, starts again in {delay:g} s", err=True)
+        click.echo(f"{name}: {how}; starts again in {delay:g} s", err=True)
+
+    def trouble(self, text: str) -> None:
+        """See Report."""
+        click.echo(text, err=True)
 
     def health(self, name: str, health: Health) -> None:
         """See Report."""

@@ -14,13 +14,14 @@ import signal
 import struct
 import subprocess
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ops.health import Health
 from stack.errors import StackError
 from stack.local.ports import LOOPBACK, free_port
-from stack.supervise import Unit, tail
+from stack.supervise import Unit
 
 JAVA_AT_LEAST = 17
 NODE_ID = 1
@@ -88,11 +89,9 @@ class LocalKafka:
         """Ask the broker which requests it knows: it answers once it serves."""
         return await asyncio.wait_for(api_versions(LOOPBACK, self.port), PROBE_SECONDS)
 
-    def explain(self, log: Path) -> str:
-        """What the log says about a failed start."""
-        lines = tail(log)
-        text = "\n".join(lines)
-        if "No space left on device" in text:
+    def explain(self, lines: Sequence[str]) -> str:
+        """What the log says about why it failed."""
+        if any("No space left on device" in line for line in lines):
             return f"There is no space left below {self.data}; free some and start again."
         damage = next((line for line in reversed(lines) if "ERROR" in line or "Exception" in line), "")
         if not damage:

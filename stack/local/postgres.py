@@ -14,6 +14,7 @@ import secrets
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -22,7 +23,7 @@ from ops.health import Health
 from stack.errors import StackError
 from stack.local.files import write_private
 from stack.local.ports import LOOPBACK
-from stack.supervise import LAUNCH, Unit, tail
+from stack.supervise import LAUNCH, Unit
 
 MAJOR = 18
 SUPERUSER = "postgres"
@@ -106,9 +107,9 @@ class LocalPostgres:
             await connection.close(timeout=PROBE_SECONDS)
         return Health(True, f"{LOOPBACK}:{self.port}")
 
-    def explain(self, log: Path) -> str:
-        """What the log says about a failed start."""
-        words = [line for line in tail(log) if "FATAL:" in line or "PANIC:" in line or "could not" in line]
+    def explain(self, lines: Sequence[str]) -> str:
+        """What the log says about why it failed."""
+        words = [line for line in lines if "FATAL:" in line or "PANIC:" in line or "could not" in line]
         if not words:
             return ""
         if any("No space left on device" in line for line in words):

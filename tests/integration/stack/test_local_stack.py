@@ -117,8 +117,8 @@ async def test_what_dies_is_started_again(started: subprocess.Popen[str], data: 
     deadline = time.monotonic() + 30
     while said.count(": well") < 2 and time.monotonic() < deadline:
         said += started.stderr.readline()
-    assert "kafka: ended with -9, starts again in 0.5 s" in said
-    assert "postgres: ended with -9, starts again in 0.5 s" in said
+    assert "kafka: ended with signal SIGKILL; starts again in 0.5 s" in said
+    assert "postgres: ended with signal SIGKILL; starts again in 0.5 s" in said
     assert said.count(": well") == 2
 
 

@@ -172,7 +172,7 @@ async def test_up_follows_restarts_and_stops_in_order_and_keeps_its_data(up: Up)
     for name in NAMES:
         before = up.pid(name)
         os.kill(before, signal.SIGKILL)
-        await eventually(lambda n=name: f"{n} ended with SIGKILL; it starts again in 0.5 s" in up.said, 20)  # type: ignore[misc]
+        await eventually(lambda n=name: f"{n} ended with signal SIGKILL; it starts again in 0.5 s" in up.said, 20)  # type: ignore[misc]
     await eventually(lambda: all(f"{name} ✓ well" in up.said for name in NAMES), 90, lambda: up.said)
     await eventually(lambda: sessions(up) == ["kept"], 20)
 

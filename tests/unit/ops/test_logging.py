@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ops.logging import configure_logging
+from ops.logging import Repeats, configure_logging
 
 
 class Terminal(io.StringIO):
@@ -68,3 +68,21 @@ def test_python_warnings_become_records() -> None:
         configure_logging("api", stream=stream)
         warnings.warn("old", UserWarning, stacklevel=1)
     assert "old" in stream.getvalue()
+
+
+def test_a_library_that_repeats_itself_is_heard_once_in_a_while() -> None:
+    now = [0.0]
+    repeats = Repeats(10.0, lambda: now[0])
+
+    def heard(logger: str, text: str) -> int | None:
+        """How often the message was held back before, or None when it is held back itself."""
+        record = logging.LogRecord(logger, logging.ERROR, "", 0, text, None, None)
+        return getattr(record, "repeated", 0) if repeats.filter(record) else None
+
+    assert [heard("aiokafka", "away") for _ in range(3)] == [0, None, None]
+    assert heard("aiokafka.consumer", "away") == 0, "another logger is another message"
+    assert heard("aiokafka", "back") == 0
+    assert [heard("ingest.service", "ours") for _ in range(3)] == [0, 0, 0]
+    now[0] = 10.0
+    assert heard("aiokafka", "away") == 2
+    assert heard("aiokafka", "away") is None

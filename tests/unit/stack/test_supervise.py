@@ -17,7 +17,7 @@ import pytest
 
 from ops.health import Health
 from stack.errors import StackError
-from stack.supervise import LAUNCH, LOG_BYTES, Supervisor, Unit, bound_log
+from stack.supervise import LAUNCH, LOG_BYTES, Supervisor, Unit
 from tests.stackkit.eventually import eventually
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,8 +38,11 @@ class Told:
     def ready(self, name: str, seconds: float) -> None:
         self.events.append(f"ready {name}")
 
-    def died(self, name: str, code: int, delay: float) -> None:
-        self.events.append(f"died {name} {code} {delay:g}")
+    def died(self, name: str, how: str, delay: float) -> None:
+        self.events.append(f"died {name} {how} {delay:g}")
+
+    def trouble(self, text: str) -> None:
+        self.events.append(f"trouble {text}")
 
     def health(self, name: str, health: Health) -> None:
         self.events.append(f"health {name} {health.ok}")
@@ -144,7 +147,7 @@ async def test_what_dies_comes_back_with_growing_delay_and_takes_its_children_al
         running = supervisor.running["worker"]
         pid = running.process.pid
         os.kill(pid, signal.SIGKILL)
-        await eventually(lambda d=delay: f"died worker -9 {d}" in told.events)  # type: ignore[misc]
+        await eventually(lambda d=delay: f"died worker ended with signal SIGKILL {d}" in told.events)  # type: ignore[misc]
         await eventually(lambda r=running, p=pid: r.process.pid != p)  # type: ignore[misc]
     await eventually(lambda: told.events[-1] == "health worker True")
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
@@ -219,13 +222,75 @@ def test_a_child_whose_supervisor_has_gone_does_not_start() -> None:
     assert "the supervisor has gone" in done.stderr
 
 
-def test_logs_are_bounded(tmp_path: Path) -> None:
-    log = tmp_path / "service.log"
+async def test_logs_are_bounded(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path, Told())
+    await supervisor.start(unit(tmp_path, "talker", SERVE))
+    log = supervisor.running["talker"].unit.log
     log.write_bytes(b"x" * (LOG_BYTES + 1))
-    bound_log(log)
-    assert log.stat().st_size == 0
-    assert (tmp_path / "service.log.1").stat().st_size == LOG_BYTES + 1
-    bound_log(tmp_path / "missing.log")
+    watching = asyncio.create_task(supervisor.watch())
+    await eventually(lambda: log.stat().st_size == 0)
+    assert log.with_suffix(".log.1").stat().st_size == LOG_BYTES + 1
+    watching.cancel()
+    await supervisor.stop()
+
+
+FULL_DISK = Path("/dev/full")
+"""Takes no byte, as a disk without room."""
+
+
+class FullOnceDied(Told):
+    """The disk is full from the first death on."""
+
+    def __init__(self, note: Path) -> None:
+        super().__init__()
+        self._note = note
+
+    def died(self, name: str, how: str, delay: float) -> None:
+        super().died(name, how, delay)
+        self._note.symlink_to(FULL_DISK)
+
+
+@pytest.mark.skipif(not FULL_DISK.exists(), reason="needs /dev/full")
+async def test_a_full_disk_keeps_nothing_from_being_started_again(tmp_path: Path) -> None:
+    note = tmp_path / "run" / "worker.pid"
+    told = FullOnceDied(note)
+    supervisor = Supervisor(tmp_path, told)
+    await supervisor.start(unit(tmp_path, "worker", SERVE))
+    watching = asyncio.create_task(supervisor.watch())
+    running = supervisor.running["worker"]
+    first = running.process.pid
+    os.kill(first, signal.SIGKILL)
+    await eventually(lambda: told.events[-1] == "health worker True")
+    assert f"trouble {note} could not be written: No space left on device" in told.events
+    assert running.process.pid != first
+    watching.cancel()
+    await supervisor.stop()
+    assert not psutil.pid_exists(running.process.pid)
+
+
+async def test_what_cannot_be_started_is_tried_until_it_can(tmp_path: Path) -> None:
+    told = Told()
+    supervisor = Supervisor(tmp_path, told)
+    await supervisor.start(unit(tmp_path, "worker", SERVE))
+    watching = asyncio.create_task(supervisor.watch())
+    os.kill(supervisor.running["worker"].process.pid, signal.SIGKILL)
+    await eventually(lambda: any(event.startswith("died worker ended") for event in told.events))
+    (tmp_path / "run").rmdir()
+    (tmp_path / "run").touch()  # where its folder should be
+    await eventually(lambda: any(event.startswith("died worker could not be started") for event in told.events))
+    (tmp_path / "run").unlink()
+    await eventually(lambda: told.events[-1] == "health worker True")
+    watching.cancel()
+    await supervisor.stop()
+
+
+async def test_what_a_failed_start_says_is_of_that_start(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path, Told())
+    (tmp_path / "bad.log").write_text("old trouble\n")
+    explained = unit(tmp_path, "bad", "sys.stderr.write('new trouble\\n')\nsys.exit(3)\n", explain="; ".join)
+    with pytest.raises(StackError, match=r"^bad ended with exit code 3\. new trouble \("):
+        await supervisor.start(explained)
+    await supervisor.stop()
 
 
 def test_the_wrapper_and_the_warden_use_the_standard_library_alone() -> None:
