@@ -60,12 +60,11 @@ async def ensure_topics(settings: KafkaSettings, mend: bool = False) -> tuple[To
         missing = [spec for spec in specs if spec.name not in before]
         await _create(admin, missing)
         differing = [spec for spec in specs if spec.name in before and _mendable(spec, before[spec.name])]
-        if mend:
-            for spec in differing:
-                await _alter(admin, spec, before[spec.name].overrides)
-        after = await _visible(admin, specs)
-    created = {spec.name for spec in missing}
-    mended = {spec.name for spec in differing} if mend else set()
+        for spec in differing if mend else ():
+            await _alter(admin, spec, before[spec.name].overrides)
+        created = {spec.name for spec in missing}
+        mended = {spec.name for spec in differing} if mend else set()
+        after = await _visible(admin, specs, created | mended)
     return tuple(_state(spec, after.get(spec.name), created, mended) for spec in specs)
 
 
@@ -98,11 +97,18 @@ async def _alter(admin: AIOKafkaAdminClient, spec: TopicSpec, overrides: Mapping
                 raise StackError(f"Kafka refuses to change {spec.name}: {message or for_code(code).__name__}.")
 
 
-async def _visible(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> dict[str, FoundTopic]:
-    """Ask until every topic shows: brokers learn of a new one a moment after its creation."""
-    async with asyncio.timeout(VISIBLE_SECONDS):
-        while True:
-            found = await find_topics(admin, [spec.name for spec in specs])
-            if len(found) == len(specs):
-                return found
-            await asyncio.sleep(VISIBLE_INTERVAL)
+async def _visible(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], changed: set[str]) -> dict[str, FoundTopic]:
+    """Ask until every topic shows as it was made or mended: brokers learn of a change a moment after it."""
+    try:
+        async with asyncio.timeout(VISIBLE_SECONDS):
+            while True:
+                found = await find_topics(admin, [spec.name for spec in specs])
+                known = len(found) == len(specs)
+                if known and not any(_mendable(s, found[s.name]) for s in specs if s.name in changed):
+                    return found
+                await asyncio.sleep(VISIBLE_INTERVAL)
+    except TimeoutError as error:
+        raise StackError(
+            f"Kafka has taken the change of its topics and does not show it after {VISIBLE_SECONDS:g} s; "
+            "look at its log, then run `mqledger topics` again."
+        ) from error

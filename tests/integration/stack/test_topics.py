@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from ingest.log.topic_check import TopicError, check_topics
+from ingest.log.topic_check import TopicError, check_topics, find_topics
 from schemas.settings import KafkaSettings
 from stack.topics import admin_client, ensure_topics
 
@@ -63,3 +65,10 @@ async def _set(kafka: KafkaSettings, config: dict[str, str]) -> None:
     async with admin_client(kafka) as admin:
         resource = ConfigResource(ConfigResourceType.TOPIC, kafka.events_topic, configs=config)
         await admin.alter_configs([resource])
+        while not await _shows(admin, kafka.events_topic, config):  # the broker learns of it a moment later
+            await asyncio.sleep(0.02)
+
+
+async def _shows(admin: AIOKafkaAdminClient, topic: str, config: dict[str, str]) -> bool:
+    found = (await find_topics(admin, [topic]))[topic]
+    return config.items() <= dict(found.overrides).items()
