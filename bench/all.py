@@ -40,6 +40,7 @@ COMMANDS = (
     Command("idle"),
     Command("visible"),
     Command("projection", ("--scale", "0.1", "--seconds", "3")),
+    Command("replay", ("--scale", "0.1", "--rounds", "2")),
     Command("paging", ("--sizes", "10000,100000", "--samples", "300")),
 )
 

@@ -69,9 +69,10 @@ def _messages() -> Schema:
             "type": "object",
             "properties": {
                 "frame": {**BINARY, "description": "MessagePack array: components.schemas.frameHeader"},
-                "marks": {**BINARY, "description": (filters.__doc__ or "").strip()},
+                "clients": {**BINARY, "description": (filters.__doc__ or "").strip()},
+                "topics": {**BINARY, "description": "Filter over topics, as above."},
             },
-            "required": ["frame", "marks"],
+            "required": ["frame", "clients", "topics"],
         }),
         "payload": {"$ref": "#/components/schemas/frameBody"},
         "x-partitioner": (positions.partition_of.__doc__ or "").strip(),

@@ -79,16 +79,17 @@ Each row of `traffic` is an array:
 
 def _filter() -> str:
     return f"""
-## Header `marks`: what is in the frame, perhaps
+## Headers `clients` and `topics`: what is in the frame, perhaps
 
 {_prose(filters.__doc__)}
 
-`crc32` is CRC-32 of ISO 3309 (as in zlib) over the UTF-8 bytes. Every event with a field `client_id` is a member, as
-are the sessions of `progress` and the clients of `measured`; the topics are those of `published` and `will_fired`.
+`crc32` is CRC-32 of ISO 3309 (as in zlib) over the UTF-8 bytes. The client of every event with a field `client_id` is a
+member, as are the sessions of `progress` and the clients of `measured`; the topics are those of `published` and
+`will_fired`.
 The mark of a member in the array: the frame may hold it. Not in it: it does not. Marks begin at even places only.
 A search by topic filter looks for the mark of `t:` when the filter has no wildcards, otherwise for that of `p:` when
-the first level is no wildcard, and also that of `q:` when the second is none either. Where the header is missing,
-empty or of an odd length, the frame may hold everything.
+the first level is no wildcard, and also that of `q:` when the second is none either. Where such a header is
+missing, empty or of an odd length, the frame may hold any client, or any topic.
 """
 
 

@@ -1,17 +1,19 @@
 """Which clients and topics a frame may speak of, in two bytes each, so that readers can skip what cannot match.
 
-Members are the texts ``c:<tenant>/<client id>``, ``t:<topic>`` and, for wildcard searches, ``p:<first level>`` and
-``q:<first two levels>`` of topics that have them. The *mark* of a member is the upper half of the low 32 bits of
-``crc32(text) * 2654435761``. The filter of a frame is an array of the marks of its members, 16 bits each, little
-endian, in no particular order; a mark may stand in it more than once. A frame whose filter would be longer than 16,384
-bytes has an empty one, and may contain anything.
+A frame has two filters, one over its clients and one over its topics. Members of the first are the texts
+``<tenant>/<client id>``; of the second ``t:<topic>`` and, for wildcard searches, ``p:<first level>`` and ``q:<first two
+levels>`` of topics that have them. The *mark* of a member is the upper half of the low 32 bits of ``crc32(text) *
+2654435761``. A filter is an array of the marks of its members, 16 bits each, little endian, in no particular order; a
+mark may stand in it more than once. One that would be longer than 16,384 bytes is empty instead, and an empty one may
+contain anything.
 """
 
 # Why marks and not a Bloom filter: ingest pays for this with every frame. A mark is a small number out of a
-# cache, a frame's filter is two sets of them copied into an array; bits would have to be gathered in big integers, in
-# sizes that fit. With n marks a stranger is taken for a member in n of 65,536 cases: 0.6 % at 200 clients with a topic
-# each. At that rate a Bloom filter takes 11 bits a member instead of 16. The product is there because CRC is linear:
-# names that are numbered, as most are, would share halves of it more often than chance has it.
+# cache, a frame's filters are sets of them copied into arrays; bits would have to be gathered in big integers, in
+# sizes that fit. With n marks a stranger is taken for a member in n of 65,536 cases: 0.3 % at 200 clients. At that rate
+# a Bloom filter takes 12 bits a member instead of 16. Clients and topics are apart because what is in every frame, as
+# some topics are, would hide some unlucky client's absence from every frame. The product is there because CRC is
+# linear: names that are numbered, as most are, would share halves of it more often than chance has it.
 
 from __future__ import annotations
 
@@ -57,7 +59,7 @@ class ClientMarks(dict[str, int]):
 
     def __init__(self, tenant: str) -> None:
         super().__init__()
-        self._prefix = f"c:{tenant}/"
+        self._prefix = f"{tenant}/"
 
     def __missing__(self, client_id: str) -> int:
         mark = _mark(self._prefix + client_id)
@@ -79,16 +81,24 @@ class Tenants(dict[str, ClientMarks]):
 
 
 topics = TopicMarks()
-"""``topics[topic]``: what :func:`build` wants of a topic."""
+"""``topics[topic]``: what :func:`of_topics` wants of a topic."""
 clients = Tenants()
-"""``clients[tenant][client_id]``: what :func:`build` wants of a client."""
+"""``clients[tenant][client_id]``: what :func:`of_clients` wants of a client."""
 
 
-def build(topic_marks: Collection[int], client_marks: Collection[int]) -> bytes:
-    """The filter of a frame from what :data:`topics` and :data:`clients` know of its members; empty when too long."""
-    wide = memoryview(_packed("Q", topic_marks))
+def of_clients(marks: Collection[int]) -> bytes:
+    """The filter of a frame over clients, from what :data:`clients` says of each."""
+    return _bounded(_packed("H", marks))
+
+
+def of_topics(marks: Collection[int]) -> bytes:
+    """The filter of a frame over topics, from what :data:`topics` says of each."""
+    wide = memoryview(_packed("Q", marks))
     levels = array("I", {*wide.cast("I")[1::2]})  # topics share their first levels
-    marks = b"".join((_packed("H", client_marks), wide.cast("H")[::4].tobytes(), levels))
+    return _bounded(wide.cast("H")[::4].tobytes() + levels.tobytes())
+
+
+def _bounded(marks: bytes) -> bytes:
     return marks if len(marks) <= MOST_BYTES else b""
 
 
@@ -101,12 +111,12 @@ def _packed(code: str, numbers: Collection[int]) -> bytes:
 
 
 def client_marks(tenant: str, client_id: str) -> tuple[bytes, ...]:
-    """What the filter of every frame with this client contains."""
+    """What the filter over clients of every frame with this client contains."""
     return (_bytes(clients[tenant][client_id]),)
 
 
 def topic_marks(topic_filter: str) -> tuple[bytes, ...]:
-    """What the filter of every frame with a matching topic contains; nothing when the first level is a wildcard."""
+    """What the filter over topics of every frame with a matching one contains; nothing when the first level is wild."""
     levels = topic_filter.split("/")
     if "+" not in levels and "#" not in levels:
         return (_bytes(_mark(f"t:{topic_filter}")),)
@@ -122,7 +132,7 @@ def _bytes(mark: int) -> bytes:
 
 
 def may_contain(marks: bytes, wanted: tuple[bytes, ...]) -> bool:
-    """False only when a frame with this filter lacks any of the wanted marks; True when it is absent or damaged."""
+    """False only when a filter lacks any of the wanted marks; True when it is absent, empty or damaged."""
     if not marks or len(marks) & 1:
         return True
     for mark in wanted:

@@ -27,10 +27,16 @@ Header `frame`:
 {_hex(headers["frame"])}
 ```
 
-Header `marks`:
+Header `clients`:
 
 ```
-{_hex(headers["marks"])}
+{_hex(headers["clients"])}
+```
+
+Header `topics`:
+
+```
+{_hex(headers["topics"])}
 ```
 
 Value:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NOTHING = Frame(FrameHeader(FORMAT, "", -1, -1, 0, [], {}, []), b"", b"\x93\x90\xc4\x01\x90\xc4\x01\x90")
+NOTHING = Frame(FrameHeader(FORMAT, "", -1, -1, 0, [], {}, []), b"", b"", b"\x93\x90\xc4\x01\x90\xc4\x01\x90")
 """What is applied in the place of a record that was put aside: a frame of nobody, without events."""
 
 

@@ -68,7 +68,7 @@ class Wanted:
         """Whether the frame can hold anything wanted; judged by its headers alone, so it may be wrong with True."""
         if not any(name_of(tag) in self.names for tag in frame.header.counts):
             return False
-        return _any_in(frame.filter, self._client_marks) and _any_in(frame.filter, self._topic_marks)
+        return _any_in(frame.clients, self._client_marks) and _any_in(frame.topics, self._topic_marks)
 
     def events(self, frame: Frame) -> Iterator[tuple[int, AnyEvent]]:
         """The wanted events of a frame with their indexes; payloads are left alone when no message can be meant.

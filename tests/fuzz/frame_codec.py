@@ -131,7 +131,7 @@ class Inputs:
             tree = msgspec.msgpack.decode(header)
             self._alter_node(tree)
             header = pack(tree)
-        return [("frame", header), ("marks", dict(headers)["marks"])], value
+        return [("frame", header), *list(headers)[1:]], value
 
     def _altered_headers(self, headers: Headers, value: bytes) -> Record:
         """Headers that are missing, foreign, another frame's, twice there or empty; or no value."""
@@ -139,13 +139,16 @@ class Inputs:
         other, _ = dice.choice(self.seeds)
         action = dice.randrange(6)
         if action == 0:
-            del found[dice.randrange(2)]
+            del found[dice.randrange(3)]
         elif action == 1:
             found = list(other)
         elif action == 2:
-            found.insert(dice.randrange(3), dice.choice(list(other)))
+            found.insert(dice.randrange(4), dice.choice(list(other)))
         elif action == 3:
-            found[1] = ("marks", dice.randbytes(dice.choice((1, 2, 3, 64, 65, 20_000))))
+            found[dice.choice((1, 2))] = (
+                dice.choice(("clients", "topics")),
+                dice.randbytes(dice.choice((1, 2, 3, 64, 65, 20_000))),
+            )
         elif action == 4:
             found.append((dice.choice(("", "frame ", "é", "filter")), dice.randbytes(9)))
         else:

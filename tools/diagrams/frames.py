@@ -27,7 +27,7 @@ def layout() -> str:
             "subgraph headers [headers]",
             f'frame["<b>frame</b><br/>{_fields(frames.FrameHeader)}"]',
             f'traffic["each of traffic<br/>{_fields(frames.Traffic)}"]',
-            'marks["<b>marks</b><br/>two bytes for each client and topic"]',
+            'filters["<b>clients</b>, <b>topics</b><br/>two bytes for each, to skip the frame by"]',
             "frame --- traffic",
             "end",
             "subgraph value [value]",

@@ -130,7 +130,7 @@ def read_events(page: Page, value: bytes) -> list[dict[str, Any]]:
 
 
 def may_hold(summary: bytes, member: str) -> bool:
-    """Whether a frame with this filter may hold the member, such as ``c:default/sensor-1``."""
+    """Whether a frame with this filter may hold the member, such as ``default/sensor-1``."""
     if not summary or len(summary) % 2:
         return True
     marks = struct.unpack(f"<{len(summary) // 2}H", summary)

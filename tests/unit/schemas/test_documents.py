@@ -94,10 +94,12 @@ def test_a_reader_written_from_the_page_reads_frames(page: Page, name: str) -> N
     header = page.named("FrameHeader", unpack(bytes.fromhex(about["headers"]["frame"])))
     assert list(header) == list(FrameHeader.__struct_fields__)
     assert sum(header["counts"].values()) == len(about["events"])
-    summary = bytes.fromhex(about["headers"]["marks"])
+    clients, topics = (bytes.fromhex(about["headers"][name]) for name in ("clients", "topics"))
     for event in about["events"]:
         if "client_id" in event:
-            assert may_hold(summary, f"c:{event['tenant']}/{event['client_id']}")
+            assert may_hold(clients, f"{event['tenant']}/{event['client_id']}")
+        if "topic" in event:
+            assert may_hold(topics, f"t:{event['topic']}")
 
 
 def test_a_reader_written_from_the_page_knows_partitions_and_filters_as_we_do() -> None:
@@ -105,7 +107,7 @@ def test_a_reader_written_from_the_page_knows_partitions_and_filters_as_we_do() 
         assert partition(f"t{i % 3}", f"Ω{i}", 8) == partition_of(f"t{i % 3}", f"Ω{i}", 8)
     for count in (1, 3, 30, 300):
         topics = [f"a/{i}" for i in range(count)]
-        summary = filters.build({filters.topics[topic] for topic in topics}, ())
+        summary = filters.of_topics({filters.topics[topic] for topic in topics})
         for topic in (*topics, *(f"b/{i}" for i in range(200))):
             first, two = topic.split("/")[0], "/".join(topic.split("/")[:2])
             both = may_hold(summary, f"p:{first}") and may_hold(summary, f"q:{two}")
@@ -116,11 +118,13 @@ def test_a_reader_written_from_the_page_knows_partitions_and_filters_as_we_do() 
 
 def test_the_worked_example_reads_as_it_says(page: Page) -> None:
     text = (DOCS / "events.md").read_text(encoding="utf-8").split("## A worked example")[1]
-    frame, summary, value = (bytes.fromhex(block) for block in text.split("```")[1::2])
+    frame, clients, topics, value = (bytes.fromhex(block) for block in text.split("```")[1::2])
     assert [event["event"] for event in read_events(page, value)] == [tag_of(type(event)) for event in EXAMPLE]
     assert page.named("FrameHeader", unpack(frame))["sequence"] == 2
-    assert may_hold(summary, "c:default/sensor-1")
-    assert not may_hold(summary, "c:default/sensor-2")
+    assert may_hold(clients, "default/sensor-1")
+    assert not may_hold(clients, "default/sensor-2")
+    assert may_hold(topics, "q:site/a")
+    assert not may_hold(topics, "q:site/b")
 
 
 def _bytes_as_text(value: Any) -> Any:

@@ -66,7 +66,7 @@ def test_exactly_what_is_wanted_is_found(events: list[AnyEvent], wanted: Wanted)
 
 def test_headers_alone_skip_what_cannot_match() -> None:
     frame = _frame([published("a", 1, "site/1/temp"), connected("a")])
-    blind = Frame(frame.header, frame.filter, b"not a body")
+    blind = Frame(frame.header, frame.clients, frame.topics, b"not a body")
     assert not Wanted(kinds=frozenset({"refused"})).frame(blind)
     assert not Wanted(clients=frozenset({"somebody"})).frame(blind)
     assert not Wanted(topics=frozenset({"other/#"})).frame(blind)
@@ -76,7 +76,7 @@ def test_headers_alone_skip_what_cannot_match() -> None:
 
 def test_lifecycle_events_are_found_without_touching_payloads() -> None:
     frame = _frame([published("a", 1, "t"), connected("a")])
-    without = Frame(frame.header, frame.filter, frame.value.replace(b"published.1", b"PUBLISHED.1"))
+    without = Frame(frame.header, frame.clients, frame.topics, frame.value.replace(b"published.1", b"PUBLISHED.1"))
     assert [event.KIND for _, event in Wanted(kinds=frozenset({"connected"})).events(without)] == ["connected.1"]
 
 
