@@ -96,7 +96,8 @@ def test_a_frame_holds_no_more_than_a_position_can_name() -> None:
 
 
 def test_a_header_that_counts_otherwise_than_its_frame_is_a_frame_error() -> None:
-    one, two = [Published("t", "c", 1, "a", 1, False, 0, b"", b"")], [NodeStopped("n", 1)]
+    one: list[AnyEvent] = [Published("t", "c", 1, "a", 1, False, 0, b"", b"")]
+    two: list[AnyEvent] = [NodeStopped("n", 1)]
     for said, held, lifecycle in ((one, two, 1), (two, one, 0), ([*one, *two], two, 1), ([*one, *one], one, 0)):
         frame = read_frame(frame_headers(*FRAME_HEADER, said), encode_events(held))
         with pytest.raises(FrameError, match=r"the frame's header counts \d (lifecycle )?events, the frame holds \d"):
