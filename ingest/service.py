@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 _TICK = 0.25
 _WATCH = 0.5
 _BACKOFF = (0.1, 5.0)
+_PAST_FETCH = 262_144
+"""Bytes fetched at once to find payloads of the past, a few frames here and there."""
 _AWAY = 5.0
 """Seconds of silence after which the log counts as away."""
 
@@ -47,7 +49,7 @@ class IngestService:
         self._state = Health(False, "starting")
         self.poison = Poison(settings.kafka.events_topic, settings.log)
         self._reader = LogReader(settings.kafka, f"{settings.node}-tail", self.poison)
-        self._past = LogReader(settings.kafka, f"{settings.node}-past", self.poison)
+        self._past = LogReader(settings.kafka, f"{settings.node}-past", self.poison, _PAST_FETCH)
         self.payloads = Payloads(self._past, settings.log.ring_bytes // 4)
         self.node = Node(settings, self.payloads)
         self.journal = Journal(settings.node, settings.kafka, settings.log, self._reader, self._apply, self._failed)

@@ -55,8 +55,11 @@ class Read:
 class LogReader:
     """A consumer assigned by hand; nothing is fetched but what is asked for. One reading at a time."""
 
-    def __init__(self, settings: KafkaSettings, client_id: str, poison: Poison | None = None) -> None:
-        """``poison``: the rule for records that can't be read; without it, reading ends there with an error."""
+    def __init__(
+        self, settings: KafkaSettings, client_id: str, poison: Poison | None = None, fetch_bytes: int = 2_097_152
+    ) -> None:
+        """``poison``: the rule for records that can't be read; without it, reading ends there with an error.
+        ``fetch_bytes``: what is fetched at once of a partition; a larger record still comes, alone."""
         self._poison = poison or Poison(settings.events_topic)
         self._topic = settings.events_topic
         self._partitions = [TopicPartition(self._topic, p) for p in range(settings.partitions)]
@@ -66,7 +69,7 @@ class LogReader:
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",
-            max_partition_fetch_bytes=2_097_152,
+            max_partition_fetch_bytes=fetch_bytes,
             fetch_max_wait_ms=100,
             check_crcs=True,
         )
