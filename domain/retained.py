@@ -40,9 +40,15 @@ class RetainedStore:
     def __init__(self) -> None:
         self._tree: TopicTree[Retained] = TopicTree()
         self._cleared: dict[str, tuple[int, int, Position]] = {}
+        self.bytes = 0
+        """Bytes of topics, payloads and properties held."""
 
     def __len__(self) -> int:
         return len(self._tree)
+
+    def get(self, topic: str) -> Retained | None:
+        """The message retained for a topic, or None."""
+        return self._tree.get(topic)
 
     def observe(self, topic: str, message: Retained) -> None:
         """Take note of a message published with the retain flag; an empty payload clears [MQTT-3.3.1-6]."""
@@ -50,9 +56,12 @@ class RetainedStore:
         before = held.order if held is not None else self._cleared.get(topic)
         if before is not None and before >= message.order:
             return
+        if held is not None:
+            self.bytes -= _size_of(topic, held)
         if message.payload:
             self._cleared.pop(topic, None)
             self._tree.put(topic, message)
+            self.bytes += _size_of(topic, message)
         else:
             self._tree.pop(topic)
             self._cleared.pop(topic, None)
@@ -69,3 +78,7 @@ class RetainedStore:
         ]
         found.sort(key=lambda item: item[1].order)
         return found
+
+
+def _size_of(topic: str, message: Retained) -> int:
+    return len(topic) + len(message.payload) + len(message.properties)

@@ -19,9 +19,13 @@ def decide(
     peer: tuple[str, int],
     listener: str,
     new_client_id: Callable[[], str],
+    room: Callable[[str, str], bool] = lambda tenant, client_id: True,
 ) -> Connected | Refused:
-    """The event of a CONNECT packet."""
+    """The event of a CONNECT packet; ``room`` says whether a client of a tenant may have a session."""
     refusal = _refusal(packet, settings)
+    if refusal is None and not room(DEFAULT_TENANT, packet.client_id):
+        v5 = packet.version == ProtocolVersion.V5
+        refusal = ReasonCode.QUOTA_EXCEEDED if v5 else ReasonCode.SERVER_UNAVAILABLE, "there are too many sessions"
     if refusal is not None:
         reason, text = refusal
         return Refused(

@@ -264,7 +264,8 @@ class Connection(Socket):
     def _connect(self, packet: ConnectPacket) -> None:
         self.version = packet.version
         server = self.server
-        decision = connect.decide(packet, server.settings, self.peer, self.listener, server.new_client_id)
+        room = server.quotas.may_connect
+        decision = connect.decide(packet, server.settings, self.peer, self.listener, server.new_client_id, room)
         self.client_id = decision.client_id
         self.tenant = decision.tenant
         self.partition = partition_of(self.tenant, self.client_id, server.partitions)

@@ -52,12 +52,19 @@ def take(connection: Connection, packets: list[Packet]) -> None:
     run: list[Published] = []
     size = 0
     receiving, most, plain_topic = connection.receiving, connection.most_receiving, server.plain_topic
+    judged = not server.quotas.retaining
     for packet in packets:
         kind = type(packet)
         counts[kind] += 1
         if isinstance(packet, PublishPacket):
             topic, payload, properties = packet.topic, packet.payload, packet.properties
-            if packet.qos == 1 and receiving < most and 0 < len(topic) <= plain_topic and not packet.topic_alias:
+            if (
+                packet.qos == 1
+                and receiving < most
+                and 0 < len(topic) <= plain_topic
+                and not packet.topic_alias
+                and not (judged and packet.retain)
+            ):
                 receiving += 1
                 size += EVENT_BYTES + len(topic) + len(payload) + len(properties)
                 run.append(
@@ -67,9 +74,9 @@ def take(connection: Connection, packets: list[Packet]) -> None:
         if run:
             _append_run(connection, run, size)
             run, size = [], 0
+        HANDLERS[kind](connection, packet)
         if connection.state != OPEN:
             return
-        HANDLERS[kind](connection, packet)
         receiving = connection.receiving
     if run:
         _append_run(connection, run, size)
@@ -92,14 +99,13 @@ def _on_publish(connection: Connection, packet: PublishPacket) -> None:
             return
         topic = resolved
     server = connection.server
-    qos = packet.qos
+    qos, retain = packet.qos, packet.retain
     connection.messages_in += 1
     if qos:
         if connection.receiving >= connection.most_receiving and _over_receive_maximum(connection, packet):
             return
         if qos == 2 and _seen(connection, packet.packet_id):
             return
-        connection.receiving += 1
     elif server.shedding(connection):
         server.counters.dropped("log_away")
         return
@@ -107,13 +113,21 @@ def _on_publish(connection: Connection, packet: PublishPacket) -> None:
         connection.disconnect(ReasonCode.TOPIC_NAME_INVALID, "the topic name has too many levels")
         return
     payload, properties = packet.payload, packet.properties
+    if retain and payload and not server.quotas.may_retain(connection.tenant, topic, len(payload) + len(properties)):
+        server.counters.totals["retained.refused"] += 1
+        if qos:
+            _refuse(connection, packet)
+            return
+        retain = False
+    if qos:
+        connection.receiving += 1
     event = Published(
         connection.tenant,
         connection.client_id,
         connection.epoch,
         topic,
         qos,
-        packet.retain,
+        retain,
         packet.packet_id,
         properties,
         payload,
@@ -123,6 +137,19 @@ def _on_publish(connection: Connection, packet: PublishPacket) -> None:
     server.append(connection.partition, event, connection, size)
     if connection.pending > server.high_water:
         connection.pause_reading()
+
+
+def _refuse(connection: Connection, packet: PublishPacket) -> None:
+    """There is no room to retain what must be retained [MQTT-3.3.1-5]. MQTT 3 can't say so, and MQTT 5 not before older
+    publishes are answered [MQTT-4.6.0-2] [MQTT-4.6.0-3]: then the connection ends."""
+    if connection.version != ProtocolVersion.V5 or connection.receiving:
+        connection.disconnect(ReasonCode.QUOTA_EXCEEDED, "no more messages are retained")
+    elif packet.qos == 1:
+        connection.send(PubackPacket(packet.packet_id, ReasonCode.QUOTA_EXCEEDED))
+    else:
+        assert connection.inbound is not None
+        connection.inbound.discard(packet.packet_id)
+        connection.send(PubrecPacket(packet.packet_id, ReasonCode.QUOTA_EXCEEDED))
 
 
 def _over_receive_maximum(connection: Connection, packet: PublishPacket) -> bool:
@@ -219,6 +246,7 @@ def _on_pubrel(connection: Connection, packet: PubrelPacket) -> None:
 def _on_subscribe(connection: Connection, packet: SubscribePacket) -> None:
     identifier = packet.properties.subscription_identifier or 0
     settings = connection.server.settings
+    room = _room(connection, packet)
     asked = [
         Subscription(
             s.topic_filter,
@@ -227,7 +255,7 @@ def _on_subscribe(connection: Connection, packet: SubscribePacket) -> None:
             s.retain_as_published,
             s.retain_handling,
             identifier,
-            _subscribe_code(s.topic_filter, s.qos, settings),
+            _subscribe_code(s.topic_filter, s.qos, settings) if room else int(ReasonCode.QUOTA_EXCEEDED),
         )
         for s in packet.subscriptions
     ]
@@ -239,6 +267,17 @@ def _on_subscribe(connection: Connection, packet: SubscribePacket) -> None:
     answer = Answer(connection, packet.packet_id, size)
     connection.server.node.ring.pins[answer] = vector
     _append(connection, Subscribed(connection.tenant, connection.client_id, connection.epoch, vector, asked), answer)
+
+
+def _room(connection: Connection, packet: SubscribePacket) -> bool:
+    """Whether there is room for all that is asked for; what the client has already takes none."""
+    left = connection.server.quotas.subscriptions_left()
+    if len(packet.subscriptions) <= left:
+        return True
+    session = connection.session
+    assert session is not None
+    assert session.state is not None
+    return len({s.topic_filter for s in packet.subscriptions}.difference(session.state.subscriptions)) <= left
 
 
 def _on_unsubscribe(connection: Connection, packet: UnsubscribePacket) -> None:

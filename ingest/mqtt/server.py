@@ -31,6 +31,7 @@ class Server:
         self.high_water = settings.mqtt.inbound_high_water
         self.plain_topic = settings.mqtt.max_topic_levels
         """A topic of so many characters or less cannot have too many levels."""
+        self.quotas = node.quotas
         self.homes = node.homes
         self.delivery = node.delivery
         self.counters = node.counters

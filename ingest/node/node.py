@@ -23,6 +23,7 @@ from ingest.mqtt.outgoing import PUBACK, pubcomp, pubrec, pubrel
 from ingest.node.counters import Counters
 from ingest.node.delivery import Delivery
 from ingest.node.payloads import Payloads
+from ingest.node.quotas import Quotas
 from ingest.node.ring import Ring, RingFrame
 from ingest.node.routes import Routes, Target
 from ingest.node.session import Home, Session
@@ -83,6 +84,7 @@ class Node:
         self.sessions: dict[tuple[str, str], Session] = {}
         self.homes = [Home(p) for p in range(partitions)]
         self.routes: dict[str, Routes] = {}
+        self.quotas = Quotas(settings.mqtt, self.sessions, self.routes)
         self.ring = Ring(partitions, settings.log.ring_bytes)
         self.counters = Counters()
         self.incarnations: set[int] = set()
@@ -167,12 +169,14 @@ class Node:
         owners = frame.owners
         published = self._published
         handlers = self._handlers
+        lifecycle = 0
         for index, event in enumerate(frame.events):
             owner = owners[index] if owners is not None else None
             if type(event) is Published:
                 if not published(event, partition, base | index, frame, owner):
                     _void(kept, index)
                 continue
+            lifecycle += 1
             handler = handlers.get(type(event))
             if handler is not None:
                 if (
@@ -185,6 +189,8 @@ class Node:
                 if isinstance(event, NodeStarted) and event.continues >= 0:
                     root = self._lineage.get(event.continues, event.continues)
                     self._lineage[event.incarnation] = root
+        if lifecycle:
+            self.ring.weigh(kept, lifecycle)
         self.applied[partition] = offset + 1
         if self.incarnations and home.fences.void(self.name, max(self.incarnations)):
             raise SupersededError(f"node {self.name} has a newer incarnation than {max(self.incarnations)}")
@@ -222,6 +228,7 @@ class Node:
                 self._stamp, partition, position, time_, event.qos, event.client_id, event.properties, event.payload
             ),
         )
+        self.quotas.retained_changed()
 
     def _connected(self, event: Connected, at: At, owner: Any) -> None:
         key = (event.tenant, event.client_id)
@@ -484,9 +491,9 @@ class Node:
         if due is None or due.at != at:
             return
         will = due.will
-        event = WillFired(
-            due.tenant, due.client_id, epoch, will.topic, will.qos, will.retain, will.properties, will.payload
-        )
+        size = len(will.payload) + len(will.properties)
+        retain = will.retain and (not will.payload or self.quotas.may_retain(due.tenant, will.topic, size))
+        event = WillFired(due.tenant, due.client_id, epoch, will.topic, will.qos, retain, will.properties, will.payload)
         self.append(partition, event, None, 160 + len(will.payload) + len(will.topic) + len(will.properties))
 
     def _expire(self, partition: int, epoch: int, key: tuple[str, str], now: int) -> None:

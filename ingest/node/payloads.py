@@ -60,7 +60,9 @@ class Payloads:
     async def _load(self, partition: int, start: int, stop: int) -> None:
         self.reads += 1
         async for read in self._reader.read(partition, start, stop):
-            frame = RingFrame(read.offset, read.time, read.events(), len(read.frame.value))
+            events = read.events()
+            lifecycle = sum(type(event) is not Published for event in events)
+            frame = RingFrame(read.offset, read.time, events, len(read.frame.value), lifecycle)
             key = (partition, read.offset)
             if key not in self._frames:
                 self._frames[key] = frame

@@ -10,8 +10,12 @@ from schemas.positions import MAX_INDEX, Position, offset_of
 
 Message = Published | WillFired
 
+_FRAME_OVERHEAD = 560
 _EVENT_OVERHEAD = 320
-"""Bytes of Python objects per event, about."""
+_LIFECYCLE_OVERHEAD = 600
+"""Bytes of Python objects per frame, per event, and more per event that is no message, beside the bytes on the wire:
+about what tracemalloc says of frames decoded from the log (tests/unit/ingest/test_ring.py). Without the first, a ring
+of frames of one event each, which is what many idle clients make, took three times its bytes."""
 
 
 class RingFrame:
@@ -19,11 +23,12 @@ class RingFrame:
 
     __slots__ = ("events", "offset", "size", "time", "void")
 
-    def __init__(self, offset: int, time: int, events: Sequence[AnyEvent], size: int) -> None:
+    def __init__(self, offset: int, time: int, events: Sequence[AnyEvent], size: int, lifecycle: int = 0) -> None:
+        """``size`` are its bytes on the wire; ``lifecycle`` is how many of its events are no messages."""
         self.offset = offset
         self.time = time
         self.events = events
-        self.size = size + _EVENT_OVERHEAD * len(events)
+        self.size = size + _FRAME_OVERHEAD + _EVENT_OVERHEAD * len(events) + _LIFECYCLE_OVERHEAD * lifecycle
         self.void: set[int] | None = None
         """Indexes of messages that were void."""
 
@@ -48,6 +53,12 @@ class Ring:
             partition, frame = self._order.popleft()
             del self._frames[partition][frame.offset]
             self.size -= frame.size
+
+    def weigh(self, frame: RingFrame, lifecycle: int) -> None:
+        """Count the latest frame for what it takes, knowing how many of its events are no messages."""
+        more = _LIFECYCLE_OVERHEAD * lifecycle
+        frame.size += more
+        self.size += more
 
     def _pinned(self) -> bool:
         if not self.pins:

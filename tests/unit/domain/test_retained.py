@@ -55,3 +55,12 @@ def test_what_lies_at_or_above_the_vector_is_not_retained_yet() -> None:
     store.observe("old", message(1, 0, 4))
     assert [topic for topic, _ in store.match("+", [9, 6])] == ["old", "new"]
     assert [topic for topic, _ in store.match("+", [10, 5])] == ["old", "late"]
+
+
+@given(published)
+def test_bytes_are_those_of_what_is_held(found: list[tuple[str, int, int, bool]]) -> None:
+    """Given messages and clears in any order, when they are counted, then the bytes are those of what stands."""
+    store = RetainedStore()
+    for topic, stamp, p, clear in found:
+        store.observe(topic, message(stamp, p, stamp, b"" if clear else b"x" * (stamp + 1)))
+    assert store.bytes == sum(len(topic) + len(held.payload) for topic, held in store.match("#", EVERYTHING))
