@@ -12,7 +12,12 @@ from domain.topics import TopicTree
 from schemas.positions import Position
 
 _CLEARS = 65_536
-"""Clears remembered per tenant: they only have to outlive the messages that other partitions have under way."""
+_CLEARED_BYTES = 16_777_216
+"""Clears remembered per tenant, and bytes of their topics: they only have to outlive the messages that other partitions
+have under way."""
+_MESSAGE = 560
+_LEVEL = 240
+"""Bytes that a retained message takes beside its texts, and a level of its topic that no other topic has, about."""
 
 
 class Retained(msgspec.Struct, frozen=True, gc=False):
@@ -40,11 +45,16 @@ class RetainedStore:
     def __init__(self) -> None:
         self._tree: TopicTree[Retained] = TopicTree()
         self._cleared: dict[str, tuple[int, int, Position]] = {}
-        self.bytes = 0
-        """Bytes of topics, payloads and properties held."""
+        self._cleared_bytes = 0
+        self._texts = 0
 
     def __len__(self) -> int:
         return len(self._tree)
+
+    @property
+    def bytes(self) -> int:
+        """What the retained messages take in memory, about."""
+        return self._texts + _MESSAGE * len(self._tree) + _LEVEL * self._tree.levels
 
     def get(self, topic: str) -> Retained | None:
         """The message retained for a topic, or None."""
@@ -57,17 +67,22 @@ class RetainedStore:
         if before is not None and before >= message.order:
             return
         if held is not None:
-            self.bytes -= _size_of(topic, held)
+            self._texts -= _size_of(topic, held)
         if message.payload:
-            self._cleared.pop(topic, None)
+            self._forget_clear(topic)
             self._tree.put(topic, message)
-            self.bytes += _size_of(topic, message)
+            self._texts += _size_of(topic, message)
         else:
             self._tree.pop(topic)
-            self._cleared.pop(topic, None)
+            self._forget_clear(topic)
             self._cleared[topic] = message.order
-            if len(self._cleared) > _CLEARS:
-                del self._cleared[next(iter(self._cleared))]
+            self._cleared_bytes += len(topic)
+            while len(self._cleared) > _CLEARS or self._cleared_bytes > _CLEARED_BYTES:
+                self._forget_clear(next(iter(self._cleared)))
+
+    def _forget_clear(self, topic: str) -> None:
+        if self._cleared.pop(topic, None) is not None:
+            self._cleared_bytes -= len(topic)
 
     def match(self, topic_filter: str, vector: list[int]) -> list[tuple[str, Retained]]:
         """Messages that the filter matches and that lie below the vector, oldest first."""
@@ -81,4 +96,10 @@ class RetainedStore:
 
 
 def _size_of(topic: str, message: Retained) -> int:
-    return len(topic) + len(message.payload) + len(message.properties)
+    """Bytes of its texts; those of the topic lie in the tree once more, by level."""
+    return 2 * len(topic) + len(message.payload) + len(message.properties)
+
+
+def most_bytes(topic: str, size: int) -> int:
+    """What a new message with so many bytes of payload and properties can add to a store at most."""
+    return _MESSAGE + _LEVEL * (topic.count("/") + 1) + 2 * len(topic) + size

@@ -68,6 +68,8 @@ class FilterTrie(Generic[K, V]):
         self._root: _Node[K, V] = _Node()
         self.filters = 0
         """Number of different filters."""
+        self.levels = 0
+        """Number of nodes: levels of filters, those that filters share counted once."""
 
     def put(self, topic_filter: str, key: K, value: V) -> bool:
         """Set the value of a key under a filter; True when the key is new there."""
@@ -76,6 +78,7 @@ class FilterTrie(Generic[K, V]):
             child = node.children.get(level)
             if child is None:
                 child = node.children[level] = _Node()
+                self.levels += 1
             node = child
         if not node.values:
             self.filters += 1
@@ -101,6 +104,7 @@ class FilterTrie(Generic[K, V]):
         while path and not node.values and not node.children:
             node, level = path.pop()
             del node.children[level]
+            self.levels -= 1
         return True
 
     def match(self, topic: str) -> Iterator[dict[K, V]]:
@@ -138,6 +142,8 @@ class TopicTree(Generic[V]):
     def __init__(self) -> None:
         self._by_topic: dict[str, V] = {}
         self._root: dict[str, object] = {}
+        self.levels = 0
+        """Number of nodes: levels of topics, those that topics share counted once."""
 
     def __len__(self) -> int:
         return len(self._by_topic)
@@ -151,7 +157,10 @@ class TopicTree(Generic[V]):
         if topic not in self._by_topic:
             node = self._root
             for level in topic.split("/"):
-                node = node.setdefault(level, {})  # type: ignore[assignment]
+                if level not in node:
+                    node[level] = {}
+                    self.levels += 1
+                node = node[level]  # type: ignore[assignment]
             node[_HERE] = topic
         self._by_topic[topic] = value
 
@@ -168,6 +177,7 @@ class TopicTree(Generic[V]):
         while path and not node:
             node, level = path.pop()
             del node[level]
+            self.levels -= 1
         return self._by_topic.pop(topic)
 
     def match(self, topic_filter: str) -> list[tuple[str, V]]:
@@ -216,12 +226,25 @@ def _take(node: dict[str, object], found: list[str]) -> None:
 
 
 class TopicCache(Generic[V]):
-    """What a topic matches, remembered until a filter that could match it changes. Long topics are not remembered."""
+    """What a topic matches, remembered until a filter that could match it changes. Long topics are not remembered.
 
-    def __init__(self, find: Callable[[str], V], limit: int = 65_536, longest: int = 256) -> None:
+    Invariant: it holds at most ``limit`` topics, whose values weigh at most ``heaviest`` together.
+    """
+
+    def __init__(
+        self,
+        find: Callable[[str], V],
+        limit: int = 65_536,
+        longest: int = 256,
+        weigh: Callable[[V], int] = lambda _: 0,
+        heaviest: int = 262_144,
+    ) -> None:
         self._find = find
         self._limit = limit
         self._longest = longest
+        self._weigh = weigh
+        self._heaviest = heaviest
+        self._weight = 0
         self.known: dict[str, V] = {}
         """Read by the hot path; missing topics go through :meth:`find`."""
 
@@ -229,14 +252,22 @@ class TopicCache(Generic[V]):
         """The value for a topic, computed and, if it is not too long, remembered."""
         if len(topic) > self._longest:
             return self._find(topic)
-        if len(self.known) >= self._limit:
-            self.known.clear()
-        value = self.known[topic] = self._find(topic)
+        value = self._find(topic)
+        weight = self._weigh(value)
+        if weight <= self._heaviest:
+            if len(self.known) >= self._limit or self._weight + weight > self._heaviest:
+                self._clear()
+            self.known[topic] = value
+            self._weight += weight
         return value
 
     def changed(self, topic_filter: str) -> None:
         """Forget what the filter could match."""
         if has_wildcard(topic_filter):
-            self.known.clear()
-        else:
-            self.known.pop(topic_filter, None)
+            self._clear()
+        elif (value := self.known.pop(topic_filter, None)) is not None:
+            self._weight -= self._weigh(value)
+
+    def _clear(self) -> None:
+        self.known.clear()
+        self._weight = 0

@@ -28,12 +28,13 @@ class MqttSettings:
     max_sessions: int = 1_000_000
     """Sessions of the node, connected and away. A client without one is refused beyond it: 0x97, 3 in MQTT 3."""
     max_subscriptions: int = 5_000_000
-    """Subscriptions of all sessions together. A new one is refused beyond it: 0x97, 0x80 in MQTT 3."""
+    """Subscriptions of all sessions together, and likewise levels of their filters, shared ones counted once. New ones
+    are refused beyond it: 0x97, 0x80 in MQTT 3."""
     max_retained_messages: int = 1_000_000
     """Topics with a retained message. Beyond it a new one is refused: 0x97 for QoS 1 and 2, or the connection ends
     where MQTT has no word for it; QoS 0 and wills are delivered and not retained."""
-    max_retained_bytes: int = 268_435_456
-    """Bytes of the topics, payloads and properties of retained messages; beyond it likewise."""
+    max_retained_bytes: int = 1_073_741_824
+    """Bytes of memory that retained messages may take, about; beyond it likewise."""
     queue_policy: str = "drop_oldest"
     """What goes when a queue is full: drop_oldest or drop_newest."""
     max_session_expiry: int = 0xFFFFFFFF

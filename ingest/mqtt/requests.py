@@ -277,7 +277,8 @@ def _room(connection: Connection, packet: SubscribePacket) -> bool:
     session = connection.session
     assert session is not None
     assert session.state is not None
-    return len({s.topic_filter for s in packet.subscriptions}.difference(session.state.subscriptions)) <= left
+    new = {s.topic_filter for s in packet.subscriptions}.difference(session.state.subscriptions)
+    return not new or len(new) <= left
 
 
 def _on_unsubscribe(connection: Connection, packet: UnsubscribePacket) -> None:

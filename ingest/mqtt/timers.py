@@ -51,6 +51,8 @@ class Timers:
         slot = self._wheel.get(connection.slot)
         if slot is not None:
             slot.discard(connection)
+            if not slot:
+                del self._wheel[connection.slot]
 
     def tick(self) -> None:
         """Move time on and end the connections whose time is up."""

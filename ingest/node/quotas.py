@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from domain.retained import most_bytes
 from ingest.node.routes import Routes
 from ingest.settings import MqttSettings
 
@@ -25,8 +26,10 @@ class Quotas:
         self._settings = settings
         self._sessions = sessions
         self._routes = routes
+        self._largest = most_bytes("/" * settings.max_topic_levels, 2 * settings.max_packet_size)
         self.retaining = True
         """Whether any message may be retained, without a look at :meth:`may_retain`. Read by the hot path."""
+        self.retained_changed()
 
     def may_connect(self, tenant: str, client_id: str) -> bool:
         """Whether a client may have a session: it has one, or there is room for one more."""
@@ -34,7 +37,11 @@ class Quotas:
 
     def subscriptions_left(self) -> int:
         """How many subscriptions there is still room for."""
-        return self._settings.max_subscriptions - sum(routes.subscriptions for routes in self._routes.values())
+        taken = max(
+            sum(routes.subscriptions for routes in self._routes.values()),
+            sum(routes.levels for routes in self._routes.values()),
+        )
+        return self._settings.max_subscriptions - taken
 
     def may_retain(self, tenant: str, topic: str, size: int) -> bool:
         """Whether a message with so many bytes of payload and properties may be retained; one that takes the place of
@@ -48,14 +55,16 @@ class Quotas:
         if held is not None:
             more = size - len(held.payload) - len(held.properties)
             return more <= 0 or taken + more <= settings.max_retained_bytes
-        return count < settings.max_retained_messages and taken + len(topic) + size <= settings.max_retained_bytes
+        return count < settings.max_retained_messages and (
+            taken + most_bytes(topic, size) <= settings.max_retained_bytes
+        )
 
     def retained_changed(self) -> None:
         """A retained message was set or cleared."""
         count, taken = self._retained()
         settings = self._settings
         self.retaining = count < settings.max_retained_messages and (
-            taken + settings.max_packet_size <= settings.max_retained_bytes
+            taken + self._largest <= settings.max_retained_bytes
         )
 
     def _retained(self) -> tuple[int, int]:

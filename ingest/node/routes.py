@@ -37,7 +37,7 @@ class Routes:
 
     def __init__(self) -> None:
         self._trie: FilterTrie[Session, Subscription] = FilterTrie()
-        self.cache: TopicCache[Targets] = TopicCache(self._find)
+        self.cache: TopicCache[Targets] = TopicCache(self._find, weigh=len)
         self.retained = RetainedStore()
         self.subscriptions = 0
 
@@ -45,6 +45,11 @@ class Routes:
     def filters(self) -> int:
         """Number of different topic filters."""
         return self._trie.filters
+
+    @property
+    def levels(self) -> int:
+        """Number of levels of topic filters, those that filters share counted once."""
+        return self._trie.levels
 
     def add(self, session: Session, subscription: Subscription) -> None:
         """Begin to match, or match with new options."""

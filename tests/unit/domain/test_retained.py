@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.retained import Retained, RetainedStore
+from domain.retained import Retained, RetainedStore, most_bytes
 from schemas.positions import position
 
 EVERYTHING = [1 << 40] * 4
@@ -59,8 +62,39 @@ def test_what_lies_at_or_above_the_vector_is_not_retained_yet() -> None:
 
 @given(published)
 def test_bytes_are_those_of_what_is_held(found: list[tuple[str, int, int, bool]]) -> None:
-    """Given messages and clears in any order, when they are counted, then the bytes are those of what stands."""
+    """Given messages and clears in any order, when they are counted, then the bytes are those of a store that was given
+    only what stands."""
     store = RetainedStore()
     for topic, stamp, p, clear in found:
         store.observe(topic, message(stamp, p, stamp, b"" if clear else b"x" * (stamp + 1)))
-    assert store.bytes == sum(len(topic) + len(held.payload) for topic, held in store.match("#", EVERYTHING))
+    fresh = RetainedStore()
+    for topic, held in store.match("#", EVERYTHING):
+        fresh.observe(topic, held)
+    assert store.bytes == fresh.bytes
+
+
+@pytest.mark.parametrize("levels", [1, 3, 10, 100])
+def test_bytes_are_what_retained_messages_take(levels: int) -> None:
+    """Given messages with topics of any depth, when memory is measured, then it is what the store says, or less."""
+    topics = ["/".join([f"{number}"] * levels) for number in range(1_000)]
+    store = RetainedStore()
+    tracemalloc.start()
+    try:
+        for number, topic in enumerate(topics):
+            client_id, payload = f"client-{number}", bytes(10 + number % 2)
+            store.observe(topic, Retained(number, 0, position(number, 0), 1 << 40, 1, client_id, b"", payload))
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert 0.5 * store.bytes < taken < 1.1 * store.bytes
+    assert store.bytes <= sum(most_bytes(topic, 11) for topic in topics)
+
+
+def test_clears_of_long_topics_are_few() -> None:
+    """Given clears of topics as long as MQTT allows, when there are many, then the oldest are forgotten, by bytes."""
+    store = RetainedStore()
+    for number in range(2_000):
+        store.observe(f"{number:065535}", message(number, payload=b""))
+    assert sum(map(len, store._cleared)) == store._cleared_bytes <= 16_777_216
+    store.observe(f"{1_999:065535}", message(1, payload=b"old"))
+    assert len(store) == 0  # the latest clear stands

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,12 +90,19 @@ def build(changed: list[tuple[bool, str, int]]) -> tuple[FilterTrie[int, str], d
     return trie, {topic_filter: held for topic_filter, held in plain.items() if held}
 
 
+def levels_of(texts: Iterable[str]) -> int:
+    """Levels of topics or filters, those that they share counted once."""
+    paths = [text.split("/") for text in texts]
+    return len({tuple(path[: n + 1]) for path in paths for n in range(len(path))})
+
+
 @given(changes, topics)
 def test_the_trie_finds_what_matches(changed: list[tuple[bool, str, int]], topic: str) -> None:
     """Given any subscriptions put and removed, when a topic is looked up, then exactly those that match are found,
     each once."""
     trie, plain = build(changed)
     assert trie.filters == len(plain)
+    assert trie.levels == levels_of(plain)
     found = [value for values in trie.match(topic) for value in values.values()]
     expected = [v for topic_filter, held in plain.items() if matches(topic_filter, topic) for v in held.values()]
     assert sorted(found) == sorted(expected)
@@ -106,7 +115,7 @@ def test_the_trie_keeps_nothing_of_what_left(changed: list[tuple[bool, str, int]
     for topic_filter, held in plain.items():
         for key in held:
             assert trie.remove(topic_filter, key)
-    assert trie.filters == 0
+    assert trie.filters == trie.levels == 0
     assert not trie._root.children
     assert not trie._root.values
 
@@ -123,10 +132,12 @@ def test_the_tree_finds_what_matches(changed: list[tuple[bool, str]], topic_filt
         else:
             assert tree.pop(topic) == plain.pop(topic, None)
     assert len(tree) == len(plain)
+    assert tree.levels == levels_of(plain)
     assert sorted(tree.match(topic_filter)) == sorted((t, n) for t, n in plain.items() if matches(topic_filter, t))
     for topic in list(plain):
         tree.pop(topic)
     assert not tree._root
+    assert tree.levels == 0
 
 
 @given(changes, topics)
@@ -137,7 +148,7 @@ def test_the_cache_never_lies(changed: list[tuple[bool, str, int]], topic: str) 
     def find(wanted: str) -> tuple[str, ...]:
         return tuple(sorted(value for values in trie.match(wanted) for value in values.values()))
 
-    cache = TopicCache(find, limit=3)
+    cache = TopicCache(find, limit=3, weigh=len, heaviest=4)
     for put, topic_filter, key in changed:
         if put:
             trie.put(topic_filter, key, f"{topic_filter} {key}")
@@ -149,3 +160,4 @@ def test_the_cache_never_lies(changed: list[tuple[bool, str, int]], topic: str) 
                 known = cache.known.get(name)
                 assert (cache.find(name) if known is None else known) == find(name)
         assert len(cache.known) <= 3
+        assert sum(map(len, cache.known.values())) == cache._weight <= 4

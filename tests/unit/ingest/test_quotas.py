@@ -25,6 +25,7 @@ from ingest.mqtt.codec import (
     SubackPacket,
     SubscribePacket,
     Subscription,
+    UnsubscribePacket,
     Will,
     encode,
 )
@@ -34,7 +35,7 @@ from tests.unit.ingest.sim.broker import Broker, settings
 from tests.unit.ingest.sim.log import Log
 
 V311, V5 = ProtocolVersion.V311, ProtocolVersion.V5
-QUOTA = ReasonCode.QUOTA_EXCEEDED
+QUOTA, GRANTED = ReasonCode.QUOTA_EXCEEDED, ReasonCode.GRANTED_QOS_0
 
 
 class Peer:
@@ -134,6 +135,17 @@ async def test_no_more_subscriptions_than_allowed(version: ProtocolVersion, code
         assert peer.say(SubscribePacket(3, (Subscription("b", 1),)))[0] == SubackPacket(3, (ReasonCode.GRANTED_QOS_1,))
 
 
+async def test_levels_of_filters_count() -> None:
+    """Given a filter of as many levels as there may be subscriptions, when another is asked for, then it is refused;
+    unsubscribing makes room."""
+    async with broker(max_subscriptions=4) as house:
+        peer = house.client("a")
+        assert peer.say(SubscribePacket(1, (Subscription("a/b/c/d", 0),)))[0] == SubackPacket(1, (GRANTED,))
+        assert peer.say(SubscribePacket(2, (Subscription("a", 0),)))[0] == SubackPacket(2, (QUOTA,))
+        peer.say(UnsubscribePacket(3, ("a/b/c/d",)))
+        assert peer.say(SubscribePacket(4, (Subscription("a", 0),)))[0] == SubackPacket(4, (GRANTED,))
+
+
 def publish(topic: str, qos: int, packet_id: int = 0, payload: bytes = b"x") -> PublishPacket:
     """A message to be retained."""
     return PublishPacket(topic, payload, qos, True, packet_id=packet_id)
@@ -192,14 +204,14 @@ async def test_what_need_not_be_retained_is_delivered() -> None:
 async def test_retained_messages_are_bounded_in_bytes() -> None:
     """Given room for some bytes, when more are to be retained, then they are refused whatever their number; the
     count of bytes goes down with what goes."""
-    async with broker(max_retained_bytes=1_000, max_packet_size=600) as house:
+    async with broker(max_retained_bytes=2_600, max_packet_size=600) as house:
         peer, store = house.client("a"), house.store
         assert peer.say(publish("a", 1, 1, bytes(500))) == [PubackPacket(1)]
-        assert peer.say(publish("b", 1, 2, bytes(499))) == [PubackPacket(2, QUOTA)]
-        assert peer.say(publish("b", 1, 3, bytes(498))) == [PubackPacket(3)]
-        assert store.bytes == 1_000
+        assert peer.say(publish("b", 1, 2, bytes(497))) == [PubackPacket(2, QUOTA)]
+        assert peer.say(publish("b", 1, 3, bytes(496))) == [PubackPacket(3)]
+        assert store.bytes == 2_600
         assert peer.say(publish("a", 1, 4, bytes(501))) == [PubackPacket(4, QUOTA)]
         assert peer.say(publish("a", 1, 5, bytes(400))) == [PubackPacket(5)]
-        assert store.bytes == 900
+        assert store.bytes == 2_500
         assert peer.say(publish("a", 1, 6, b""), publish("b", 1, 7, b"")) == [PubackPacket(6), PubackPacket(7)]
         assert store.bytes == 0
