@@ -22,6 +22,7 @@ from typing import Protocol
 
 from ops.health import Health
 from stack.errors import StackError
+from stack.last_words import last_words
 
 LAUNCH = Path(__file__).parent / "local" / "launch.py"
 WARDEN = Path(__file__).parent / "local" / "warden.py"
@@ -116,6 +117,7 @@ class Supervisor:
         self._lock = lock
         self._running: dict[str, Running] = {}
         self._warden: asyncio.subprocess.Process | None = None
+        self._hiring = asyncio.Lock()
         self._stopping = False
         self._hurry = asyncio.Event()
 
@@ -156,7 +158,7 @@ class Supervisor:
         self._hurry.set()
 
     async def _spawn(self, unit: Unit) -> asyncio.subprocess.Process:
-        warden = self._warden or await self._hire_warden()
+        warden = await self._the_warden()
         unit.log.parent.mkdir(parents=True, exist_ok=True)
         self._run.mkdir(parents=True, exist_ok=True)
         command = (
@@ -296,8 +298,15 @@ class Supervisor:
             self._tell(self._warden, f"del {running.process.pid}")
         (self._run / f"{running.unit.name}.pid").unlink(missing_ok=True)
 
+    async def _the_warden(self) -> asyncio.subprocess.Process:
+        """The one warden, hired by the first that asks: units start side by side."""
+        async with self._hiring:
+            if self._warden is None:
+                self._warden = await self._hire_warden()
+            return self._warden
+
     async def _hire_warden(self) -> asyncio.subprocess.Process:
-        self._warden = await asyncio.create_subprocess_exec(
+        return await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-S", str(WARDEN), str(self._run.parent)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.DEVNULL,
@@ -305,7 +314,6 @@ class Supervisor:
             start_new_session=True,
             pass_fds=() if self._lock is None else (self._lock,),
         )
-        return self._warden
 
     def _tell(self, warden: asyncio.subprocess.Process, line: str) -> None:
         if warden.stdin is not None and not warden.stdin.is_closing():
@@ -353,8 +361,8 @@ def _failed_start(running: Running, how: str) -> str:
     lines = tail(unit.log, running.logged)
     why = unit.explain(lines)
     if not why:
-        words = [line for line in lines if line.strip()]
-        why = f"Its last words: {words[-1].strip()}" if words else ""
+        words = last_words(lines)
+        why = f"Its last words: {words}" if words else ""
     return f"{unit.name} {how}. {why}".rstrip() + f" (log: {unit.log})"
 
 

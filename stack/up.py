@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -246,15 +246,17 @@ def up(config: Config, console: Console) -> None:
     try:
         asyncio.run(_up(config, console))
     except* StackError as group:
-        raise StackError(_first(group)) from group
+        raise StackError("\n".join(dict.fromkeys(_sentences(group)))) from group
 
 
 async def _up(config: Config, console: Console) -> None:
     await Up(config, console).run()
 
 
-def _first(group: BaseExceptionGroup[BaseException]) -> str:
-    """Two that start at once may both fail; each sentence counts."""
-    return "\n".join(
-        _first(error) if isinstance(error, BaseExceptionGroup) else str(error) for error in group.exceptions
-    )
+def _sentences(group: BaseExceptionGroup[BaseException]) -> Iterator[str]:
+    """Two that start at once may both fail; each sentence counts, and comes again from whoever waited for it."""
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            yield from _sentences(error)
+        else:
+            yield str(error)

@@ -1,27 +1,33 @@
 """Stops what a supervisor left behind when it was killed.
 
-Started by the supervisor with a pipe as standard input (and the data folder as argument, for who looks at
-processes). Lines on it say which processes there are:
+Started by the supervisor with a pipe as standard input and the data folder as argument. Lines on the pipe say which
+processes there are:
 
     add PID RANK SIGNAL GRACE     a child; SIGNAL asks it to stop, within GRACE seconds
     del PID                       it has ended
 
 When the pipe ends, the supervisor has gone, however it went. The children that are left are stopped,
-highest rank first, each within its grace, and its process group is killed after that. The warden
-ignores signals that a terminal sends; it holds the lock of the data folder (inherited) until it is done.
-Standard library only.
+highest rank first, each within its grace, and what is left of its process group is killed after that. Then the
+files are removed that tell others of the run (process ids, and how to reach it). The warden ignores signals that a
+terminal sends; it holds the lock of the data folder (inherited) until it is done. Standard library only.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 POLL = 0.05
+PIDFD_SIGNAL_PROCESS_GROUP = 4
+"""From Linux 6.9 on: signals the group of the very process that the descriptor means, though it may have ended."""
+TOLD = ("*.pid", "local.toml")
+"""Files in ``run/`` of the data folder that are true only while something runs."""
 
 
 @dataclass
@@ -55,8 +61,28 @@ class Child:
             time.sleep(POLL)
         return True
 
-    def kill_group(self) -> None:
-        """End what the process started and left, and itself if it is still there."""
+    def stop_and_kill(self) -> None:
+        """Ask the process to stop, then end what it started and left, and itself if it is still there."""
+        known = self.ended(0)
+        self.send(self.stop)
+        self.ended(self.grace)
+        self.kill_group(known)
+
+    def kill_group(self, known: bool) -> None:
+        """Kill what is left of the group. ``known``: the process had ended before, and its id may be a stranger's."""
+        try:
+            if self.handle is not None and hasattr(signal, "pidfd_send_signal"):
+                signal.pidfd_send_signal(self.handle, signal.SIGKILL, None, PIDFD_SIGNAL_PROCESS_GROUP)
+                return
+        except (ProcessLookupError, PermissionError):
+            return
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # an older kernel: by number then, while that is surely ours
+                raise
+        if not known:
+            self._kill_by_number()
+
+    def _kill_by_number(self) -> None:
         try:
             os.killpg(self.pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError):
@@ -71,9 +97,15 @@ def main() -> None:
     for line in sys.stdin:
         _follow(line.split(), children)
     for child in sorted(children.values(), key=lambda child: -child.rank):
-        child.send(child.stop)
-        child.ended(child.grace)
-        child.kill_group()
+        child.stop_and_kill()
+    _clear(Path(sys.argv[1]) / "run")
+
+
+def _clear(run: Path) -> None:
+    """Remove what tells others of a run that is over."""
+    for pattern in TOLD:
+        for file in run.glob(pattern):
+            file.unlink(missing_ok=True)
 
 
 def _follow(words: list[str], children: dict[int, Child]) -> None:

@@ -17,6 +17,7 @@ import pytest
 
 from ops.health import Health
 from stack.errors import StackError
+from stack.local import warden
 from stack.supervise import LAUNCH, LOG_BYTES, Supervisor, Unit
 from tests.stackkit.eventually import eventually
 
@@ -291,6 +292,61 @@ async def test_what_a_failed_start_says_is_of_that_start(tmp_path: Path) -> None
     with pytest.raises(StackError, match=r"^bad ended with exit code 3\. new trouble \("):
         await supervisor.start(explained)
     await supervisor.stop()
+
+
+async def test_units_that_start_side_by_side_share_one_warden(tmp_path: Path) -> None:
+    supervisor = Supervisor(tmp_path, Told())
+    before = set(psutil.Process().children())
+    await asyncio.gather(*(supervisor.start(unit(tmp_path, name, SERVE)) for name in ("kafka", "postgres")))
+    children = set(psutil.Process().children()) - before
+    wardens = [child for child in children if any("warden.py" in word for word in child.cmdline())]
+    assert len(wardens) == 1
+    await supervisor.stop()
+    assert not wardens[0].is_running()
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs descriptors of processes")
+def test_the_warden_spares_who_got_the_id_of_one_that_has_ended() -> None:
+    ended = subprocess.Popen(["true"], start_new_session=True)
+    handle = os.pidfd_open(ended.pid)
+    ended.wait()
+    stranger = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    try:
+        warden.Child(stranger.pid, rank=0, stop=signal.SIGTERM, grace=0.1, handle=handle).stop_and_kill()
+        with pytest.raises(subprocess.TimeoutExpired):
+            stranger.wait(0.2)
+    finally:
+        os.close(handle)
+        stranger.kill()
+        stranger.wait()
+
+
+@pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="needs descriptors of processes")
+def test_the_warden_ends_what_one_that_has_ended_left() -> None:
+    leader = subprocess.Popen(
+        ["sh", "-c", "sleep 600 & echo $!"], start_new_session=True, stdout=subprocess.PIPE, text=True
+    )
+    assert leader.stdout is not None
+    handle = os.pidfd_open(leader.pid)
+    left = psutil.Process(int(leader.stdout.readline()))
+    leader.stdout.close()
+    leader.wait()
+    warden.Child(leader.pid, rank=0, stop=signal.SIGTERM, grace=0.1, handle=handle).stop_and_kill()
+    os.close(handle)
+    psutil.wait_procs([left], 10)
+    assert not alive(left)
+
+
+async def test_the_warden_of_a_killed_supervisor_removes_what_told_of_the_run(tmp_path: Path) -> None:
+    supervisor = subprocess.Popen([sys.executable, "-c", SUPERVISE, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)
+    assert supervisor.stdout is not None
+    assert supervisor.stdout.readline() == b"ready\n"
+    supervisor.stdout.close()
+    told = tmp_path / "run" / "local.toml"
+    told.write_text("[postgres]\n")
+    supervisor.kill()
+    supervisor.wait(10)
+    await eventually(lambda: not list((tmp_path / "run").iterdir()), 10)
 
 
 def test_the_wrapper_and_the_warden_use_the_standard_library_alone() -> None:
