@@ -1,4 +1,4 @@
-"""How fresh an answer is: the applied vector as headers, and as a signed position that a read can wait for."""
+"""How fresh an answer is: the applied vector as headers, and as a sealed position that a read can wait for."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Position:
     vector: Mapping[int, int]
 
     def seal(self, tokens: Tokens) -> str:
-        """The position as an opaque signed token."""
+        """The position as an opaque token."""
         return tokens.seal(_PURPOSE, (), msgspec.msgpack.encode((self.log, sorted(self.vector.items()))))
 
 

@@ -1,4 +1,4 @@
-"""Where signing keys come from: the settings, else a table of the API's own in Postgres.
+"""Where the keys of tokens come from: the settings, else a table of the API's own in Postgres.
 
 Read models belong to the projector; the API keeps its keys in a schema of its own, ``<schema>_api``.
 """
@@ -19,7 +19,7 @@ KEY_BYTES: Final = 32
 _LOCK: Final = 0x6D716C656467  # "mqledg": the number of our advisory lock
 
 
-async def signing_keys(settings: ApiSettings) -> list[bytes]:
+async def token_keys(settings: ApiSettings) -> list[bytes]:
     """The keys, newest first; the first replica makes one. Raises one of postgres.AWAY or NOT_MIGRATED."""
     configured = parse_keys(settings.token_keys)
     if configured:

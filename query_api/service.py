@@ -1,4 +1,4 @@
-"""What all dialects of one process share: the store, the watch, the signer of tokens, the tenant."""
+"""What all dialects of one process share: the store, the watch, what seals tokens, the tenant."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Final
 from ops.health import Health
 from query_api.errors import InvalidError, UnavailableError
 from query_api.freshness import Freshness, open_position
-from query_api.keys import signing_keys
+from query_api.keys import token_keys
 from query_api.metrics import Metrics
 from query_api.settings import ApiSettings
 from query_api.store import Store
@@ -51,9 +51,9 @@ class Service:
 
     @property
     def tokens(self) -> Tokens:
-        """The signer. Raises UnavailableError before its keys have been read from Postgres."""
+        """What seals and opens tokens. Raises UnavailableError before its keys have been read from Postgres."""
         if self._tokens is None:
-            raise UnavailableError("the signing keys have not been read yet")
+            raise UnavailableError("the keys of tokens have not been read yet")
         return self._tokens
 
     def ready(self) -> Health:
@@ -92,5 +92,5 @@ class Service:
         await self.store.open()
         await self.store.renew()
         if self._tokens is None:
-            self._tokens = Tokens(await signing_keys(self.settings))
+            self._tokens = Tokens(await token_keys(self.settings))
         return self._tokens

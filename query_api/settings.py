@@ -25,7 +25,7 @@ class ApiSettings:
     """Worker processes."""
     postgres: PostgresSettings = field(default_factory=PostgresSettings)
     token_keys: Secret = field(default_factory=Secret)
-    """Comma separated secrets of at least 16 characters that sign page tokens and positions, newest first;
+    """Comma separated secrets of at least 16 characters that seal page tokens and positions, newest first;
     shared by all replicas. Unset: one is made and kept in Postgres."""
     max_wait: float = 5.0
     """Longest time in seconds that ``at_least`` may wait."""

@@ -1,26 +1,38 @@
-"""Opaque signed tokens: page tokens and positions.
+"""Opaque tokens: page tokens and positions.
 
-A token is base64url, without padding, of ``payload || tag`` where ``tag`` is the first 16 bytes of HMAC-SHA256 over
-purpose, context and payload. The context (dialect, endpoint, tenant, filters) is not in the token: whoever opens it
-must name the same one, so that a token of another list is as foreign as one that was altered. Tokens hold
-no secret; they are signed so that they can't be made up.
+A token is base64url, without padding, of AES-SIV (RFC 5297) over the payload, with purpose and context as associated
+data: encrypted and authenticated, 16 bytes longer than its payload. The context (dialect, endpoint, tenant, filters) is
+not in the token: whoever opens it must name the same one, so that a token of another list is as foreign as one that
+was altered. SIV needs no random number: the same payload in the same context gives the same token, by every replica.
+What a token tells without a key is how long its payload is, and which of two tokens are the same.
 """
 
 from __future__ import annotations
 
 import binascii
-import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from schemas.settings import Secret, SettingsError
 
-TAG_BYTES = 16
-LEAST_KEY_LENGTH = 16
-LONGEST_TOKEN = 262_144
+TAG_BYTES: Final = 16
+LEAST_KEY_LENGTH: Final = 16
+LONGEST_TOKEN: Final = 262_144
 """A client id has at most 65,535 bytes; what is longer than its token was not made here."""
+PATTERN: Final = "^[A-Za-z0-9_-]{22,}$"
+"""What every token looks like: base64url of at least TAG_BYTES."""
+
+_CIPHER_KEY_BYTES: Final = 64
+"""AES-256-SIV takes two keys of 256 bits."""
+_KEY_USE: Final = b"mqledger query_api tokens, AES-256-SIV"
+"""Keeps these keys apart from what else may be derived from the same secret."""
 
 
 class BadTokenError(ValueError):
@@ -28,26 +40,27 @@ class BadTokenError(ValueError):
 
 
 class Tokens:
-    """Makes and opens tokens. The first key signs, all open: put a new key in front to rotate."""
+    """Makes and opens tokens. The first key seals, all open: put a new key in front to rotate."""
 
     def __init__(self, keys: Sequence[bytes]) -> None:
         if not keys:
-            raise ValueError("a signer needs a key")
-        self._keys = tuple(keys)
+            raise ValueError("tokens need a key")
+        self._ciphers = tuple(map(_cipher, keys))
 
     def seal(self, purpose: str, context: tuple[str, ...], payload: bytes) -> str:
         """The token that carries ``payload``."""
-        tag = _tag(self._keys[0], purpose, context, payload)
-        return urlsafe_b64encode(payload + tag).rstrip(b"=").decode("ascii")
+        sealed = self._ciphers[0].encrypt(payload, _bound_to(purpose, context))
+        return urlsafe_b64encode(sealed).rstrip(b"=").decode("ascii")
 
     def open(self, purpose: str, context: tuple[str, ...], token: str) -> bytes:
         """The payload of a token that :meth:`seal` made. Raises BadTokenError."""
-        raw = _decode(token)
-        payload, tag = raw[:-TAG_BYTES], raw[-TAG_BYTES:]
-        for key in self._keys:
-            if hmac.compare_digest(tag, _tag(key, purpose, context, payload)):
-                return payload
-        raise BadTokenError("signed by no key of ours")
+        sealed, bound_to = _decode(token), _bound_to(purpose, context)
+        for cipher in self._ciphers:
+            try:
+                return cipher.decrypt(sealed, bound_to)
+            except InvalidTag:
+                continue
+        raise BadTokenError("sealed by no key of ours")
 
 
 def parse_keys(setting: Secret) -> list[bytes]:
@@ -61,10 +74,13 @@ def parse_keys(setting: Secret) -> list[bytes]:
     return keys
 
 
-def _tag(key: bytes, purpose: str, context: tuple[str, ...], payload: bytes) -> bytes:
+def _cipher(key: bytes) -> AESSIV:
+    return AESSIV(HKDF(SHA512(), _CIPHER_KEY_BYTES, salt=None, info=_KEY_USE).derive(key))
+
+
+def _bound_to(purpose: str, context: tuple[str, ...]) -> list[bytes]:
     # MessagePack tells ("a", "bc") from ("ab", "c").
-    message = msgspec.msgpack.encode((purpose, context, payload))
-    return hmac.digest(key, message, "sha256")[:TAG_BYTES]
+    return [msgspec.msgpack.encode((purpose, context))]
 
 
 def _decode(token: str) -> bytes:

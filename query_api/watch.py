@@ -30,7 +30,7 @@ RETRY_SECONDS: Final = 0.5
 logger = logging.getLogger(__name__)
 
 Connected = Callable[[], Awaitable[Tokens]]
-"""Called after each (re)connect, before the first reading; gives the signer of positions."""
+"""Called after each (re)connect, before the first reading; gives what seals positions."""
 
 
 class Watch:

@@ -1,7 +1,7 @@
--- The signing keys that the API keeps in Postgres when none are configured (see ../sql/tokens.sql).
+-- The keys of tokens that the API keeps in Postgres when none are configured (see ../sql/tokens.sql).
 
 -- name: keys
--- All keys, newest first: the newest signs.
+-- All keys, newest first: the newest seals.
 select key from api_keys order by made_at desc, key;
 
 -- name: add_key

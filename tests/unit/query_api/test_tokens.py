@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from base64 import urlsafe_b64decode
 from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from query_api.tokens import TAG_BYTES, BadTokenError, Tokens, parse_keys
+from query_api.tokens import LONGEST_TOKEN, PATTERN, TAG_BYTES, BadTokenError, Tokens, parse_keys
 from schemas.settings import Secret, SettingsError
 
 OLD, NEW = b"o" * 32, b"n" * 32
@@ -89,3 +91,32 @@ def test_short_keys_are_refused_without_being_shown() -> None:
     assert "short-key" not in str(refused.value)
     with pytest.raises(ValueError, match="key"):
         Tokens([])
+
+
+@given(st.binary(min_size=4, max_size=60), contexts)
+def test_a_token_does_not_show_what_it_carries(payload: bytes, context: tuple[str, ...]) -> None:
+    token = TOKENS.seal("page", context, payload)
+    raw = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    assert payload not in raw
+    assert len(raw) == len(payload) + TAG_BYTES
+
+
+def test_tokens_of_neighbours_have_nothing_in_common() -> None:
+    first, second = (TOKENS.seal("page", (), f"device-{n:06}".encode()) for n in (1, 2))
+    assert sum(a == b for a, b in zip(first, second, strict=True)) < len(first) // 2
+
+
+def test_every_replica_makes_the_same_token() -> None:
+    assert Tokens([NEW]).seal("page", ("a",), b"x") == TOKENS.seal("page", ("a",), b"x")
+
+
+@given(st.binary(max_size=60))
+def test_every_token_is_of_the_documented_form(payload: bytes) -> None:
+    assert re.fullmatch(PATTERN, TOKENS.seal("page", (), payload))
+
+
+def test_the_longest_client_id_fits() -> None:
+    longest = b"x" * 65_535
+    token = TOKENS.seal("page", (), longest)
+    assert len(token) < LONGEST_TOKEN
+    assert TOKENS.open("page", (), token) == longest
