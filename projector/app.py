@@ -78,6 +78,8 @@ class ProjectorApp(faust.App):
             stream_buffer_maxsize=BUFFER,
             broker_max_poll_records=None,
             broker_max_poll_interval=24 * 3600.0,
+            # How long the partitions of a worker that was killed wait. Kafka's default least (the broker's
+            # group.min.session.timeout.ms); a worker that is merely slow must not lose its partitions over less.
             broker_session_timeout=6.0,
             broker_heartbeat_interval=1.5,
             broker_request_timeout=30.0,

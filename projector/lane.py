@@ -2,12 +2,12 @@
 can't be folded stops only its own.
 
     open:    read the position in Postgres, check that it belongs to this log, seek
-    follow:  take what waits -> load sessions that are not held -> fold -> hand over to the commit in flight's successor
+    follow:  take what waits -> load sessions that are not held -> fold into the batch -> commit when none is in flight
 
-There is no timer: while a transaction is in flight the next batch gathers and is folded, so an idle lane commits a
-lone frame at once and a busy one commits big batches. Whatever goes wrong (another worker has moved the position, a
-connection broke in the middle of a commit, a frame raised half-way) the lane forgets all it holds and opens again:
-Postgres says where.
+There is no timer: while a transaction is in flight the next batch grows, folded as it comes. So an idle lane commits
+a lone frame at once and a busy one commits big batches, which write a row once however often it changed. Whatever goes
+wrong (another worker has moved the position, a connection broke in the middle of a commit, a frame raised half-way) the
+lane forgets all it holds and opens again: Postgres says where.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 PATIENCE = 2.0
 """Seconds to wait for a frame that the log has before seeking again."""
+FOLD_AT_ONCE = 1_000
+"""Events folded before others of this loop get a turn: transactions of other lanes, the health endpoint."""
 SEEKS = 3
 """So many seeks in vain make a missing frame."""
 
@@ -75,6 +77,7 @@ class Lane:
         self._one_by_one_until = 0
         self._conflict_at = -1
         self._doubted = False
+        self._in_flight: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Fold until cancelled, or until the partition can't go on without a person."""
@@ -184,35 +187,70 @@ class Lane:
     # Following
 
     async def _follow(self, backoff: Backoff) -> None:
-        in_flight: asyncio.Task[None] | None = None
         try:
             while True:
                 await self._wait()
                 if self._check_frame:
                     self._check_last_frame()
                     continue
-                records, bad = self._take()
-                if records:
-                    changes = await self._folded(records)
-                    if in_flight is not None:
-                        await in_flight
-                    self._fold.forget(self._held_sessions)
-                    in_flight = asyncio.create_task(self._commit(changes))
+                bad = await self._gather()
+                await self._land()
+                if self._fold.next > self._fold.first:
+                    self._take_off()
                 if bad is not None:
-                    if in_flight is not None:
-                        await in_flight
-                    in_flight = None
+                    await self._land()
                     await self._put_aside(*bad)
-                if in_flight is not None and not self.inbox:
-                    await in_flight
-                    in_flight = None
+                if not self.inbox:
+                    await self._land()
                 backoff.reset()
         finally:
-            if in_flight is not None:
-                # A commit that was begun is not cut short: what it did is for the next opening to find out.
-                await asyncio.wait([in_flight])
-                if not in_flight.cancelled() and (error := in_flight.exception()) is not None:
-                    logger.debug("partition %d: commit ended with %r", self.partition, error)
+            await self._let_land()
+
+    def _take_off(self) -> None:
+        """Begin the transaction of the batch. Sessions of committed batches may go."""
+        changes = self._fold.changes()
+        self._fold.forget(self._held_sessions)
+        self._in_flight = asyncio.create_task(self._commit(changes))
+
+    async def _land(self) -> None:
+        """Wait for the transaction in flight, if there is one; raises what it raised."""
+        if self._in_flight is not None:
+            await self._in_flight
+            self._in_flight = None
+
+    async def _let_land(self) -> None:
+        """A commit that was begun is not cut short: what it did is for the next opening to find out."""
+        task, self._in_flight = self._in_flight, None
+        if task is not None:
+            await asyncio.wait([task])
+            if not task.cancelled() and (error := task.exception()) is not None:
+                logger.debug("partition %d: commit ended with %r", self.partition, error)
+
+    async def _gather(self) -> tuple[Message, str] | None:
+        """Fold what waits, and what comes while a transaction is in flight; the frame that can't be folded, if any."""
+        while True:
+            records, bad = self._take()
+            if records:
+                await self._folded(records)
+            alone = bool(records) and records[-1].offset < self._one_by_one_until
+            if bad is not None or alone or self._fold.pending >= self._batch_events or not await self._more():
+                return bad
+
+    async def _more(self) -> bool:
+        """Whether frames wait while a transaction is in flight; those that the log is known to have are waited for."""
+        task = self._in_flight
+        while task is not None and not task.done():
+            if self.inbox:
+                return True
+            end = self._log.end(self.partition)
+            if end <= self.inbox.wanted:
+                return False
+            filled = asyncio.create_task(self.inbox.filled(end, PATIENCE))
+            try:
+                await asyncio.wait([task, filled], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                filled.cancel()
+        return False
 
     async def _wait(self) -> None:
         """Wait for a frame, and for those behind it that the log is known to have; seek again if they do not come.
@@ -248,7 +286,7 @@ class Lane:
     def _take(self) -> tuple[list[FrameRecord], tuple[Message, str] | None]:
         """The frames of the next batch, and the frame behind them if it can't be folded, with the reason."""
         records: list[FrameRecord] = []
-        events = 0
+        events = self._fold.pending
         while (message := self.inbox.peek()) is not None and events < self._batch_events:
             reason = self._unfoldable.get(message.offset)
             if reason is None:
@@ -265,7 +303,7 @@ class Lane:
                 break
         return records, None
 
-    async def _folded(self, records: list[FrameRecord]) -> Changes:
+    async def _folded(self, records: list[FrameRecord]) -> None:
         missing = self._fold.missing(records)
         if missing:
             try:
@@ -273,14 +311,21 @@ class Lane:
             except DATA_ERRORS as error:
                 self._blame(records[0].offset, records[-1].offset + 1, error)
                 raise ReopenError(f"partition {self.partition} has a batch that no table can hold") from error
+        events = 0
         for record in records:
-            try:
-                self._fold.fold(record)
-            except Exception as error:  # whatever it is, it is this frame's, and its partition's alone
-                logger.exception("partition %d: frame %d can't be folded", self.partition, record.offset)
-                self._unfoldable[record.offset] = f"{type(error).__name__}: {error}"
-                raise ReopenError(f"partition {self.partition} has half a frame") from error
-        return self._fold.changes()
+            self._fold_one(record)
+            events += len(record.lifecycle)
+            if events >= FOLD_AT_ONCE:
+                events = 0
+                await asyncio.sleep(0)  # let the others have their turn
+
+    def _fold_one(self, record: FrameRecord) -> None:
+        try:
+            self._fold.fold(record)
+        except Exception as error:  # whatever it is, it is this frame's, and its partition's alone
+            logger.exception("partition %d: frame %d can't be folded", self.partition, record.offset)
+            self._unfoldable[record.offset] = f"{type(error).__name__}: {error}"
+            raise ReopenError(f"partition {self.partition} has half a frame") from error
 
     async def _commit(self, changes: Changes, *quarantined: Quarantined) -> None:
         end = self._log.end(self.partition)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import Protocol
 
 from domain.fences import Fences
@@ -19,6 +20,7 @@ class HeldSession(Protocol):
     row: Row
     subscriptions: dict[str, Row]
     stored: bool
+    touched: bool
 
 
 class FoldPosition(Protocol):
@@ -41,15 +43,17 @@ class Batch:
         self.subscriptions_history: list[Row] = []
         self.counters: dict[tuple[str, str], Row | None] = {}
         self.lost: dict[str, int] = {}
-        self._touched: dict[int, HeldSession] = {}
+        self._touched: list[HeldSession] = []
         self._subscriptions: dict[SubscriptionKey, tuple[HeldSession, bool]] = {}
-        self._routes: dict[SubscriptionKey, int] = {}
-        self._totals: dict[tuple[str, str], int] = {}
-        self._metrics: dict[SubscriptionKey, int] = {}
+        self._routes: defaultdict[SubscriptionKey, int] = defaultdict(int)
+        self._totals: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._metrics: defaultdict[SubscriptionKey, int] = defaultdict(int)
 
     def touch(self, held: HeldSession) -> None:
         """The session's row is not what the table holds."""
-        self._touched[id(held)] = held
+        if not held.touched:
+            held.touched = True
+            self._touched.append(held)
 
     def touch_subscription(self, held: HeldSession, state: SessionState, topic_filter: str, existed: bool) -> None:
         """The subscription's row is about to change; ``existed``: whether it is there before that."""
@@ -58,18 +62,15 @@ class Batch:
     def count(self, tenant: str, node: str, name: str, number: int) -> None:
         """Raise a metric; by 0 is nothing."""
         if number:
-            key = (tenant, node, name)
-            self._metrics[key] = self._metrics.get(key, 0) + number
+            self._metrics[tenant, node, name] += number
 
     def total(self, tenant: str, name: str, difference: int) -> None:
         """Change a total."""
-        key = (tenant, name)
-        self._totals[key] = self._totals.get(key, 0) + difference
+        self._totals[tenant, name] += difference
 
     def route(self, tenant: str, topic_filter: str, node: str, difference: int) -> None:
         """Change how many sessions of a node hold a filter."""
-        key = (tenant, topic_filter, node)
-        self._routes[key] = self._routes.get(key, 0) + difference
+        self._routes[tenant, topic_filter, node] += difference
 
     def take(self, fold: FoldPosition) -> Changes:
         """The row changes of the batch, with the position that the fold has reached."""
@@ -101,7 +102,8 @@ class Batch:
         return changes
 
     def _take_sessions(self, changes: Changes) -> None:
-        for held in self._touched.values():
+        for held in self._touched:
+            held.touched = False
             if held.state is None:
                 if held.stored:
                     changes.sessions_gone.append((held.row[0], held.row[1]))

@@ -1,9 +1,8 @@
 """The fold of one partition: frames in offset order in, row changes out.
 
 Sessions are folded by :func:`domain.session.apply`, the code that live nodes run. The fold holds the sessions it has
-seen; those it has not seen are either known to be absent (``complete``: folded from the beginning of the log, nothing
-forgotten) or must be supplied from the tables before their events are folded (:meth:`ModelFold.missing`,
-:meth:`ModelFold.supply`). How frames are cut into batches, and what is forgotten in between, never changes the tables.
+seen (:mod:`domain.models.held`). How frames are cut into batches, and what is forgotten in between, never changes the
+tables.
 
 Invariants: what is held equals the tables plus the changes not yet taken. A frame whose fold raises leaves the fold
 unusable; its owner throws it away and begins again from the tables.
@@ -14,20 +13,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-import msgspec
-
 from domain.fences import Fences
 from domain.models.batch import Batch
 from domain.models.changes import Changes
+from domain.models.held import Held, HeldSessions, Key
 from domain.models.records import FrameRecord
 from domain.models.rows import (
     NOT_KEPT,
     OPTIONS,
-    SESSION_VALID_FROM,
+    SUBSCRIPTION_COUNT,
     counter_row,
-    held_subscription,
     session_row,
-    session_state,
     subscription_row,
     with_count,
     with_disconnect,
@@ -52,28 +48,9 @@ from schemas.events import (
     Unsubscribed,
 )
 
-Key = tuple[str, str]
-"""Tenant and client id."""
-
 
 class FoldError(ValueError):
     """A frame cannot be folded; the text says why."""
-
-
-class Held(msgspec.Struct):
-    """A session as the fold holds it; ``state`` is None when there is none."""
-
-    state: SessionState | None = None
-    row: Row = ()
-    """The present row; meaningless without a state."""
-    subscriptions: dict[str, Row] = {}
-    """The present rows of its subscriptions by filter."""
-    stored: bool = False
-    """Whether the table held the session when the last changes were taken."""
-    counters_stored: bool = False
-    """Whether the table may hold its counters."""
-    batch: int = 0
-    """Number of the batch that last touched it."""
 
 
 class ModelFold:
@@ -98,9 +75,8 @@ class ModelFold:
         self.partition_time = partition_time
         self.fences = fences or Fences()
         self.last_frame = last_frame
-        self.complete = complete
-        self._held: dict[Key, Held] = {}
-        self._number = 1
+        self._held = HeldSessions(complete)
+        self._hold = self._held.hold
         self._batch = Batch(start)
 
     # What the shell around a fold needs
@@ -111,9 +87,19 @@ class ModelFold:
         return self._batch.lifecycle
 
     @property
+    def first(self) -> int:
+        """Offset from which the changes not yet taken begin; equal to ``next`` when there are none."""
+        return self._batch.first
+
+    @property
     def held(self) -> int:
         """Number of sessions held."""
         return len(self._held)
+
+    @property
+    def complete(self) -> bool:
+        """Whether a session that is not held does not exist."""
+        return self._held.complete
 
     def session(self, tenant: str, client_id: str) -> SessionState | None:
         """The session as of now, if it is held; owned by the fold."""
@@ -122,41 +108,23 @@ class ModelFold:
 
     def missing(self, records: Iterable[FrameRecord]) -> set[Key]:
         """Sessions to supply before these frames are folded."""
-        if self.complete:
-            return set()
-        return {
-            key for record in records for _, event in record.lifecycle for key in _mentions(event)
-        } - self._held.keys()
+        return self._held.missing(records)
 
     def supply(self, keys: Iterable[Key], sessions: Iterable[Row], subscriptions: Iterable[Row]) -> None:
         """Take what the tables hold of these sessions: rows of ``sessions`` and ``subscriptions``."""
-        for key in keys:
-            self._held[key] = Held(batch=self._number)
-        for row in subscriptions:
-            self._held[row[0], row[1]].subscriptions[row[2]] = row
-        for row in sessions:
-            held = self._held[row[0], row[1]]
-            states = {name: held_subscription(r) for name, r in held.subscriptions.items()}
-            held.state, held.row = session_state(row, states), row
-            held.stored = held.counters_stored = True
+        self._held.supply(keys, sessions, subscriptions)
 
     def forget(self, limit: int) -> None:
         """Hold about ``limit`` sessions at most, longest untouched first to go.
 
         To be called when every change taken is in the tables, save those of the latest batch, which are kept.
         """
-        if len(self._held) <= limit + limit // 4:  # sorting pays when there is much to forget
-            return
-        by_age = sorted(self._held.items(), key=lambda item: item[1].batch)
-        for key, held in by_age[: len(by_age) - limit]:
-            if held.batch < self._number - 1:
-                del self._held[key]
-                self.complete = False
+        self._held.forget(limit)
 
     def changes(self) -> Changes:
         """What was folded since the last call, as row changes; a new batch begins."""
         batch, self._batch = self._batch, Batch(self.next)
-        self._number += 1
+        self._held.next_batch()
         return batch.take(self)
 
     def fold(self, record: FrameRecord) -> None:
@@ -204,16 +172,6 @@ class ModelFold:
             batch.count(traffic.tenant, node, "messages.retained", traffic.retained)
 
     # Sessions
-
-    def _hold(self, tenant: str, client_id: str) -> Held:
-        key = (tenant, client_id)
-        held = self._held.get(key)
-        if held is None:
-            if not self.complete:
-                raise LookupError(f"session {client_id!r} of tenant {tenant!r} was not supplied to the fold")
-            held = self._held[key] = Held()
-        held.batch = self._number
-        return held
 
     def _void(self, tenant: str, at: At) -> None:
         self._batch.count(tenant, at.node, "events.void", 1)
@@ -358,10 +316,9 @@ class ModelFold:
 
     def _recount(self, held: Held, state: SessionState, at: At) -> None:
         count = len(held.subscriptions)
-        row = with_count(held.row, count, at)
-        if row[:SESSION_VALID_FROM] != held.row[:SESSION_VALID_FROM]:
+        if count != held.row[SUBSCRIPTION_COUNT]:
             self._close(held, at, "")
-            held.row = row
+            held.row = with_count(held.row, count, at)
 
     # Numbers and nodes
 
@@ -403,16 +360,6 @@ def _why_ended(prior: SessionState, event: Connected, time: int) -> str:
         return "expired"
     return "clean_start" if event.clean_start else "taken_over"
 
-
-def _mentions(event: object) -> list[Key]:
-    if isinstance(event, Measured):
-        return [(client.tenant, client.client_id) for client in event.clients]
-    if isinstance(event, _OF_SESSIONS):
-        return [(event.tenant, event.client_id)]
-    return []
-
-
-_OF_SESSIONS = (Connected, Disconnected, Subscribed, Unsubscribed, SessionEnded, Dropped)
 
 _HANDLERS: dict[type[Any], Callable[[ModelFold, Any, At], None]] = {
     Connected: ModelFold.connected,

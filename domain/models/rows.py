@@ -15,8 +15,8 @@ NOT_KEPT = Connected("", "", "", "", 0, "", 0, "", False, 0, 0, 0, 0, 0, False, 
 
 _AT = {name: place for place, name in enumerate(SESSION_COLUMNS)}
 _ONLINE, _CONNECTED_AT, _EXPIRY = _AT["online"], _AT["connected_at"], _AT["expiry"]
-_DISCONNECT_CODE, _COUNT = _AT["disconnect_code"], _AT["subscription_count"]
-SESSION_VALID_FROM = _AT["valid_from"]
+_DISCONNECT_CODE = _AT["disconnect_code"]
+SUBSCRIPTION_COUNT = _AT["subscription_count"]
 OPTIONS = slice(4, 9)
 """Where the options of a subscription stand in its row."""
 
@@ -64,7 +64,7 @@ def session_row(state: SessionState, event: Connected, at: At) -> Row:
 
 def with_count(row: Row, count: int, at: At) -> Row:
     """The row with another number of subscriptions."""
-    return (*row[:_COUNT], count, at.position, at.time)
+    return (*row[:SUBSCRIPTION_COUNT], count, at.position, at.time)
 
 
 def with_disconnect(row: Row, state: SessionState, at: At) -> Row:
@@ -78,7 +78,7 @@ def with_disconnect(row: Row, state: SessionState, at: At) -> Row:
         *row[_EXPIRY + 1 : _DISCONNECT_CODE],
         state.disconnect_code,
         state.disconnect_reason,
-        row[_COUNT],
+        row[SUBSCRIPTION_COUNT],
         at.position,
         at.time,
     )
