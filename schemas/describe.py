@@ -74,6 +74,13 @@ Header `frame` is an array:
 Each row of `traffic` is an array:
 
 {_table(inspect.type_info(frames.Traffic))}
+
+`traffic` counts every `published` in the frame, once, and nothing else: there is one row for each tenant and QoS that
+occurs among them, and none for others. `will_fired`, though it is a message event, is counted in `counts` alone.
+A header tells what lies in the frame, void or not: of a void frame (see below) nothing counts, its `traffic` neither;
+in a frame that is not void, a `published` that is void by its epoch is counted like any other, for who reads headers
+alone can't tell. So totals from headers may exceed those from events by what is void by its epoch; they are what
+the metrics of mqledger itself show.
 """
 
 
