@@ -101,7 +101,10 @@ class IngestSettings:
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     log: LogSettings = field(default_factory=LogSettings)
     http_host: str = "127.0.0.1"
-    """Address of the liveness, readiness and Prometheus endpoint."""
+    """Address of the liveness, readiness and Prometheus endpoint; beyond loopback only with
+    ``http_allow_anonymous_remote``."""
+    http_allow_anonymous_remote: bool = False
+    """Say explicitly that anyone who reaches a non-loopback ``http_host`` may read health and metrics."""
     http_port: int = 9101
     """Port of that endpoint; 0 takes a free one."""
     shutdown_grace: float = 10.0

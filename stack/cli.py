@@ -112,11 +112,9 @@ def up(app: App, data: Path | None) -> None:
 @click.pass_obj
 def ingest(app: App, wait: float | None) -> None:
     """Run an ingest node: MQTT sockets to the log and back."""
-    from stack.exposure import refuse_exposed
     from stack.wait import for_kafka, for_topics
 
     settings = app.config.ingest
-    refuse_exposed("mqtt", settings.mqtt.host, settings.mqtt.allow_anonymous_remote)
     _wait(
         "ingest",
         app,
@@ -134,9 +132,10 @@ def ingest(app: App, wait: float | None) -> None:
 @click.pass_obj
 def projector(app: App, wait: float | None) -> None:
     """Run a projector: folds the log into the read models."""
+    from stack.services import named_by_host
     from stack.wait import for_kafka, for_postgres, for_tables, for_topics
 
-    settings = app.config.projector
+    settings = named_by_host(app.config.projector)
     _wait(
         "projector",
         app,
@@ -156,11 +155,9 @@ def projector(app: App, wait: float | None) -> None:
 @click.pass_obj
 def api(app: App, wait: float | None) -> None:
     """Run the query API: read models to HTTP."""
-    from stack.exposure import refuse_exposed
     from stack.wait import for_postgres, for_tables
 
     settings = app.config.api
-    refuse_exposed("api", settings.host, settings.allow_anonymous_remote)
     _wait(
         "api",
         app,
@@ -227,9 +224,10 @@ def migrate(app: App, wait: float | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def status(app: App, as_json: bool) -> None:
-    """Show the health of every part, how far the read models are behind, and versions.
+    """Show the health and lag of everything.
 
-    The exit code is 0 when everything is ready, else 1.
+    Every part, how far the read models are behind the log, and versions. The exit code is 0 when everything is ready,
+    else 1.
     """
     import asyncio
 
@@ -250,7 +248,10 @@ def status(app: App, as_json: bool) -> None:
 @click.option("--live", is_flag=True, help="Ask whether it lives instead of whether it is ready.")
 @click.pass_obj
 def health(app: App, service: str, live: bool) -> None:
-    """Ask one service of this configuration how it is; the exit code is 0 when it is well."""
+    """Ask one service how it is.
+
+    The exit code is 0 when it is well, else 1.
+    """
     import asyncio
 
     from stack.services import ask, endpoint

@@ -26,12 +26,11 @@ from projector.settings import ProjectorSettings
 from query_api.settings import ApiSettings
 from schemas.settings import KafkaSettings, PostgresSettings, Secret, SettingsError
 from stack.limits import LIMITS, contradictions
+from stack.local.lock import LOCAL_FILE, in_use
 from stack.settings import StackSettings
 
 PREFIX = "MQLEDGER_"
 CONFIG_VARIABLE = "MQLEDGER_CONFIG"
-LOCAL_FILE = Path("run") / "local.toml"
-"""Below the data folder: where a running local stack says how to reach it."""
 ROOTS: Mapping[str, type] = {
     "ingest": IngestSettings,
     "projector": ProjectorSettings,
@@ -39,6 +38,8 @@ ROOTS: Mapping[str, type] = {
     "stack": StackSettings,
 }
 """The section of each service's own settings; its nested dataclasses are sections of their own."""
+SHARED = ("kafka", "postgres")
+"""Sections that several services use."""
 TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})
 KINDS: Mapping[type, str] = {
@@ -162,13 +163,13 @@ def load(path: Path | None, environ: Mapping[str, str], *, local_stack: bool = T
 
 @cache
 def keys() -> tuple[Key, ...]:
-    """Every setting there is, shared sections first."""
+    """Every setting there is, each section in one piece, shared ones first."""
     found: dict[str, Key] = {}
     for section, cls in ROOTS.items():
         for key in _walk(section, cls):
             found.setdefault(key.dotted, key)
-    shared = ("kafka", "postgres")
-    return tuple(sorted(found.values(), key=lambda key: key.section not in shared))
+    sections = [*SHARED, *(section for section in dict.fromkeys(key.section for key in found.values()))]
+    return tuple(sorted(found.values(), key=lambda key: sections.index(key.section)))
 
 
 def section_docs() -> dict[str, str]:
@@ -266,9 +267,10 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _from_local_stack(given: Mapping[str, Setting], problems: list[str]) -> dict[str, Setting]:
-    data = given["local.data"].value if "local.data" in given else StackSettings().local.data
-    file = Path(str(data)) / LOCAL_FILE
-    return _from_file(file, problems) if file.is_file() else {}
+    """What a stack that runs in the data folder says; nothing of one that has ended, however it did."""
+    data = Path(str(given["local.data"].value if "local.data" in given else StackSettings().local.data))
+    file = data / LOCAL_FILE
+    return _from_file(file, problems) if file.is_file() and in_use(data) else {}
 
 
 def _parse(key: Key, text: str) -> object | None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from ops.loopback import is_loopback
 from schemas.kafka_options import SASL_MECHANISMS, SECURITY_PROTOCOLS
+from stack import dsn
 
 Value = object
 """A str, int, float or bool, or the text of a Secret."""
@@ -22,8 +24,13 @@ class Limit:
 
 def between(low: float, high: float, unit: str = "") -> Limit:
     """A number from ``low`` to ``high``, both included."""
-    words = f"{low:,g} to {high:,g}".replace(",", " ") if max(abs(low), abs(high)) < 1e6 else f"{low:.0f} to {high:.0f}"
-    return Limit(f"{words} {unit}".strip(), lambda value: isinstance(value, int | float) and low <= value <= high)
+    words = f"{_digits(low)} to {_digits(high)} {unit}".strip()
+    return Limit(words, lambda value: isinstance(value, int | float) and low <= value <= high)
+
+
+def _digits(number: float) -> str:
+    """As one writes it in the configuration: no separators, no exponent."""
+    return f"{number:d}" if isinstance(number, int) else f"{number:.10g}"
 
 
 def one_of(*words: str) -> Limit:
@@ -43,6 +50,17 @@ BYTES = between(1, 2**40, "bytes")
 COUNT = between(1, 2**31 - 1)
 EXPIRY = between(0, 2**32 - 1, "seconds")
 HOSTS = matching(r"[^\s,]+:\d+(,[^\s,]+:\d+)*", "host:port, or several with commas between")
+LEAST_KEY_LENGTH = 16
+"""Of a secret that signs tokens; the API insists on the same."""
+FRAME_MARGIN = 65_536
+"""Bytes of a frame beside one largest packet; ingest insists on the same."""
+ALLOWED_REMOTE = {
+    "mqtt.host": "mqtt.allow_anonymous_remote",
+    "ingest.http_host": "ingest.http_allow_anonymous_remote",
+    "projector.http_host": "projector.http_allow_anonymous_remote",
+    "api.host": "api.allow_anonymous_remote",
+}
+"""Addresses that strangers could reach while there are no passwords yet, and what says that this is wanted."""
 RECORDS = matching(r"(\d+/\d+(,\d+/\d+)*)?", "empty, or partition/offset, several with commas")
 NAME = matching(r"[A-Za-z0-9._-]{1,200}", "letters, digits, dot, underscore and hyphen")
 NOT_EMPTY = Limit("not empty", bool)
@@ -55,7 +73,7 @@ LIMITS: Mapping[str, Limit] = {
     "kafka.min_insync": between(1, 100),
     "kafka.security_protocol": one_of(*SECURITY_PROTOCOLS),
     "kafka.sasl_mechanism": one_of(*SASL_MECHANISMS),
-    "postgres.dsn": matching(r"postgres(ql)?://\S+", "a URL that begins with postgresql://"),
+    "postgres.dsn": Limit(dsn.ALLOWED, lambda value: isinstance(value, str) and dsn.usable(value)),
     "postgres.schema": matching(r"[a-z_][a-z0-9_]{0,62}", "lower case letters, digits and underscore, at most 63"),
     "postgres.pool_min": between(0, 1_000),
     "postgres.pool_max": between(1, 1_000),
@@ -90,6 +108,7 @@ LIMITS: Mapping[str, Limit] = {
     "log.request_timeout": SECONDS,
     "log.poison": one_of("stop", "skip"),
     "log.quarantine": RECORDS,
+    "log.lost": RECORDS,
     "log.ring_bytes": BYTES,
     "log.progress_interval": SECONDS,
     "log.counters_interval": SECONDS,
@@ -98,7 +117,7 @@ LIMITS: Mapping[str, Limit] = {
     "ingest.http_host": NOT_EMPTY,
     "ingest.http_port": PORT,
     "ingest.shutdown_grace": SECONDS,
-    "projector.worker": NAME,
+    "projector.worker": matching(r"[A-Za-z0-9._-]{0,200}", "empty, or letters, digits, dot, underscore and hyphen"),
     "projector.app_id": NAME,
     "projector.poison": one_of("stop", "dead_letter"),
     "projector.quarantine": RECORDS,
@@ -114,6 +133,11 @@ LIMITS: Mapping[str, Limit] = {
     "api.stall_timeout": SECONDS,
     "api.max_wait": between(0, 3_600, "seconds"),
     "api.tenant": NOT_EMPTY,
+    "api.token_keys": Limit(
+        f"empty, or secrets of at least {LEAST_KEY_LENGTH} characters with commas between, as `openssl rand -hex 32` "
+        "prints them",
+        lambda value: all(len(key) >= LEAST_KEY_LENGTH for key in _words(value)),
+    ),
     "local.data": NOT_EMPTY,
     "local.kafka_port": PORT,
     "local.postgres_port": PORT,
@@ -123,9 +147,13 @@ LIMITS: Mapping[str, Limit] = {
 }
 
 
+def _words(value: Value) -> list[str]:
+    return [part.strip() for part in str(value).split(",") if part.strip()]
+
+
 def contradictions(value: Callable[[str], Value]) -> list[str]:
     """Settings that are fine alone and wrong together, as sentences. ``value`` gives a setting by its key."""
-    found = []
+    found = list(exposed(value))
     for low, high in (("postgres.pool_min", "postgres.pool_max"), ("kafka.min_insync", "kafka.replication")):
         smaller, larger = value(low), value(high)
         if isinstance(smaller, int) and isinstance(larger, int) and smaller > larger:
@@ -134,4 +162,22 @@ def contradictions(value: Callable[[str], Value]) -> list[str]:
         value("kafka.sasl_username") and value("kafka.sasl_password")
     ):
         found.append("kafka.security_protocol asks for a login: set kafka.sasl_username and kafka.sasl_password")
+    packet, frame = value("mqtt.max_packet_size"), value("log.max_frame_bytes")
+    if isinstance(packet, int) and isinstance(frame, int) and packet + FRAME_MARGIN > frame:
+        found.append(
+            f"mqtt.max_packet_size is {packet} and log.max_frame_bytes {frame}; a packet must leave {FRAME_MARGIN} "
+            "bytes of a frame free"
+        )
     return found
+
+
+def exposed(value: Callable[[str], Value]) -> Iterator[str]:
+    """A sentence for each address beyond loopback that nobody has explicitly allowed."""
+    for address, switch in ALLOWED_REMOTE.items():
+        host = str(value(address))
+        if not is_loopback(host) and not value(switch):
+            variable = f"MQLEDGER_{switch.replace('.', '__')}".upper()
+            yield (
+                f"{address} is {host}, which others can reach, and there is no authentication yet: listen on "
+                f"127.0.0.1, or say that you want it: {switch} = true ({variable}=true)"
+            )

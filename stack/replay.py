@@ -53,7 +53,9 @@ def replay(
     skip_bad: bool,
     progress: bool,
 ) -> None:
-    """Fold the log up to a moment and print the state: sessions, subscriptions, routes, metrics.
+    """Fold the log up to a moment and print the state.
+
+    That is sessions, subscriptions, routes and metrics; --what chooses.
 
     The folds are those of the projector; Postgres is not asked. WHEN is a time (its millisecond is included), a
     position 3/120.4 (excluded; only the partitions named are folded) or a vector 120,7,0,... (the next offset of every

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
 from ops.health import Health
+from projector.settings import ProjectorSettings
 from stack.config import Config
 from stack.exposure import reachable
 from stack.supervise import Unit
@@ -44,6 +46,11 @@ def endpoint(name: str, config: Config) -> Endpoint:
         return Endpoint(reachable(config.api.host), config.api.port)
     settings = config.ingest if name == "ingest" else config.projector
     return Endpoint(reachable(settings.http_host), settings.http_port)
+
+
+def named_by_host(settings: ProjectorSettings) -> ProjectorSettings:
+    """The settings with a name for the worker: that of this host, if none is set."""
+    return settings if settings.worker else replace(settings, worker=socket.gethostname())
 
 
 def service_unit(name: str, config: Config, environment: Mapping[str, str], log: Path, start_timeout: float) -> Unit:

@@ -12,9 +12,10 @@ from ops.health import Health
 from schemas.kafka_options import kafka_client_options
 from schemas.settings import KafkaSettings, PostgresSettings
 from stack.config import Config
+from stack.errors import StackError
 from stack.services import SERVICES, ask_all, endpoint
 from stack.topics import admin_client
-from stack.wait import kafka_answer
+from stack.wait import kafka_answer, log_in
 
 ASK_SECONDS = 5.0
 
@@ -86,8 +87,8 @@ async def _postgres(settings: PostgresSettings) -> Line:
     import asyncpg
 
     try:
-        connection = await asyncpg.connect(settings.dsn.reveal(), timeout=ASK_SECONDS)
-    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        connection = await log_in(settings, ASK_SECONDS)
+    except (OSError, TimeoutError, asyncpg.PostgresError, StackError) as error:
         health = Health(False, str(error) or "no answer")
         return Line("postgres", health, health, f"schema {settings.schema}")
     try:
@@ -111,7 +112,7 @@ async def _lags(config: Config) -> tuple[tuple[Lag, ...], str]:
 async def _applied(settings: PostgresSettings) -> dict[int, int] | None:
     import asyncpg
 
-    connection = await asyncpg.connect(settings.dsn.reveal(), timeout=ASK_SECONDS)
+    connection = await log_in(settings, ASK_SECONDS)
     try:
         rows = await connection.fetch(f'select partition, next from "{settings.schema}".applied')  # noqa: S608
     except asyncpg.UndefinedTableError:

@@ -19,12 +19,13 @@ from rich.table import Table
 
 from ops.health import Health
 from schemas.settings import Secret
-from stack.config import LOCAL_FILE, PREFIX, Config, load
+from stack.config import PREFIX, Config, load
 from stack.console import Downloads
 from stack.errors import StackError
 from stack.local.files import write_private
+from stack.local.lock import LOCAL_FILE, lock_data
 from stack.local.ports import LOOPBACK, free_port, require_free
-from stack.local.services import Local, LocalPlan, lock_data, prepare
+from stack.local.services import Local, LocalPlan, prepare
 from stack.services import service_unit
 from stack.supervise import Supervisor
 from stack.topics import ensure_topics

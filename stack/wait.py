@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 from ingest.log.topic_check import FoundTopic, find_topics
 from schemas.settings import KafkaSettings, PostgresSettings
@@ -13,6 +14,9 @@ from schemas.topics import topic_specs
 from stack.errors import StackError
 from stack.local.kafka import api_versions
 from stack.topics import admin_client
+
+if TYPE_CHECKING:
+    import asyncpg
 
 logger = logging.getLogger("mqledger.wait")
 
@@ -26,7 +30,7 @@ Check = Callable[[], Awaitable[str]]
 
 
 async def wait_for(what: str, check: Check, seconds: float, mend: str) -> None:
-    """Ask until the check finds nothing missing. Raises StackError after ``seconds``."""
+    """Ask until the check finds nothing missing. Raises StackError after ``seconds``, and what the check raises."""
     begun = said = time.monotonic()
     delay, first = RETRY_FIRST, True
     while missing := await _ask(check):
@@ -68,7 +72,7 @@ async def for_topics(settings: KafkaSettings, seconds: float) -> None:
 
 
 async def for_postgres(settings: PostgresSettings, seconds: float) -> None:
-    """Wait until Postgres lets us log in."""
+    """Wait until Postgres serves; the database may be missing yet. Raises StackError at once when it refuses us."""
     await wait_for(
         "Postgres",
         lambda: _postgres(settings),
@@ -117,21 +121,53 @@ async def _topics(settings: KafkaSettings) -> str:
 
 
 async def _postgres(settings: PostgresSettings) -> str:
-    return await _query(settings, "select 'ready'")
+    import asyncpg
+
+    try:
+        return await _query(settings, "select 'ready'")
+    except asyncpg.InvalidCatalogNameError:
+        return ""  # it serves; `mqledger migrate` makes the database
 
 
 async def _tables(settings: PostgresSettings) -> str:
-    return await _query(settings, "select 1 from pg_namespace where nspname = $1", settings.schema)
+    import asyncpg
+
+    try:
+        return await _query(settings, "select 1 from pg_namespace where nspname = $1", settings.schema)
+    except asyncpg.InvalidCatalogNameError as error:
+        return str(error)
 
 
 async def _query(settings: PostgresSettings, query: str, *arguments: object) -> str:
     import asyncpg
 
     try:
-        connection = await asyncpg.connect(settings.dsn.reveal(), timeout=ATTEMPT_SECONDS)
+        connection = await log_in(settings, ATTEMPT_SECONDS)
+    except asyncpg.InvalidCatalogNameError:
+        raise
     except asyncpg.PostgresError as error:
         return str(error)
     try:
         return "" if await connection.fetchval(query, *arguments) is not None else "it is not made yet"
     finally:
         await connection.close()
+
+
+async def log_in(settings: PostgresSettings, seconds: float) -> asyncpg.Connection[asyncpg.Record]:
+    """A connection to Postgres.
+
+    Raises:
+        StackError: waiting will not help: the server refuses who logs in, or the URL is wrong.
+        asyncpg.PostgresError: the server is not ready for us yet.
+        OSError, TimeoutError: it is not there.
+    """
+    import asyncpg
+
+    mend = "mend postgres.dsn (MQLEDGER_POSTGRES__DSN)"
+    try:
+        return await asyncpg.connect(settings.dsn.reveal(), timeout=seconds)
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise StackError(f"Postgres is there and does not let us in: {error}; {mend}.") from error
+    except (asyncpg.InterfaceError, ValueError) as error:
+        # What the library says may hold a part of the URL: it is not repeated.
+        raise StackError(f"postgres.dsn is no URL that can be used; look at its parameters, and {mend}.") from error

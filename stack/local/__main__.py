@@ -21,7 +21,8 @@ from ops.health import Health
 from stack.console import show_downloads
 from stack.errors import StackError
 from stack.local.files import write_private
-from stack.local.services import Local, LocalPlan, lock_data, prepare, start
+from stack.local.lock import lock_data
+from stack.local.services import Local, LocalPlan, prepare, start
 from stack.supervise import Supervisor
 
 

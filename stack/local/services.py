@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
-import fcntl
-import os
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +14,6 @@ from stack.local.postgres import LocalPostgres, find_programs, leave_root
 from stack.supervise import Supervisor
 
 LEAST_FREE_BYTES = 1024**3
-LEFTOVER_SECONDS = 45.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,56 +38,6 @@ class Local:
 
     kafka: LocalKafka
     postgres: LocalPostgres
-
-
-def lock_data(data: Path) -> int:
-    """Take the data folder for this process; the descriptor holds it. Raises StackError when it is in use.
-
-    The lock of a supervisor that was killed lives on in its warden until everything has stopped: that is
-    waited for.
-    """
-    try:
-        data.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise StackError(
-            f"The data folder {data} can't be written ({error.strerror}); choose another with --data."
-        ) from error
-    deadline = time.monotonic() + LEFTOVER_SECONDS
-    while not _try_lock(descriptor):
-        holder = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-        if _alive(holder) or time.monotonic() > deadline:
-            os.close(descriptor)
-            raise StackError(
-                f"Another mqledger (process {holder or 'unknown'}) uses the data folder {data}; "
-                "stop it, or choose another folder with --data."
-            )
-        time.sleep(0.1)
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-    return descriptor
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno in (errno.EAGAIN, errno.EACCES):
-            return False
-        raise
-    return True
-
-
-def _alive(holder: str) -> bool:
-    if not holder.isdigit():
-        return False
-    try:
-        os.kill(int(holder), 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def prepare(plan: LocalPlan, show: jars.ShowDownload) -> Local:

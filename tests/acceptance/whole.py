@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 
 from schemas.settings import KafkaSettings
-from stack.config import LOCAL_FILE, PREFIX
+from stack.config import PREFIX
+from stack.local.lock import LOCAL_FILE
 from stack.local.ports import free_port
 from tests.acceptance.product import View
 from tests.mqttkit.link import Address

@@ -123,3 +123,31 @@ def test_everything_the_image_copies_reaches_docker() -> None:
     wanted = {word for line in copied for word in line.split()}
     assert wanted == allowed
     assert all((ROOT / name).exists() for name in wanted)
+
+
+def test_health_is_asked_often_at_the_start_and_seldom_later(file: dict[str, Any]) -> None:
+    for service in file["services"].values():
+        if check := service.get("healthcheck"):
+            assert seconds(check["start_interval"]) <= 5 < 30 <= seconds(check["interval"])
+
+
+def test_a_long_fold_is_no_illness(file: dict[str, Any]) -> None:
+    for service in services(file, "ingest", "projector"):
+        assert seconds(service["healthcheck"]["start_period"]) >= 6 * 3600
+
+
+def test_kafka_is_asked_by_its_own_tool(file: dict[str, Any]) -> None:
+    (kafka,) = services(file, "kafka")
+    program, *arguments = kafka["healthcheck"]["test"][1:]
+    assert program == "/opt/kafka/bin/kafka-broker-api-versions.sh"
+    assert arguments == ["--bootstrap-server", kafka["environment"]["KAFKA_ADVERTISED_LISTENERS"].partition("//")[2]]
+
+
+def test_replicas_of_the_projector_are_told_apart(file: dict[str, Any]) -> None:
+    (projector,) = services(file, "projector")
+    assert projector["environment"]["MQLEDGER_PROJECTOR__WORKER"] == "", "named after its container"
+    assert "hostname" not in projector
+
+
+def seconds(text: str) -> int:
+    return int(text[:-1]) * {"s": 1, "m": 60, "h": 3600}[text[-1]]

@@ -19,7 +19,8 @@ import psutil
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from stack.config import LOCAL_FILE, PREFIX
+from stack.config import PREFIX
+from stack.local.lock import LOCAL_FILE
 from tests.stackkit.eventually import eventually
 from tests.stackkit.services import ROOT
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,11 +15,14 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from query_api import tokens
 from schemas.settings import Secret, SettingsError
 from stack.cli import cli
-from stack.config import KINDS, LOCAL_FILE, Config, Key, keys, load
+from stack.config import KINDS, Config, Key, keys, load
 from stack.config_docs import configuration_markdown
-from stack.limits import LIMITS
+from stack.limits import LEAST_KEY_LENGTH, LIMITS
+from stack.local.lock import LOCAL_FILE, lock_data
+from stack.services import named_by_host
 
 ROOT = Path(__file__).resolve().parents[3]
 FREE_TEXT = {
@@ -62,6 +68,7 @@ def test_environment_beats_file_beats_local_stack_beats_defaults(tmp_path: Path)
     )
     local = tmp_path / "data" / LOCAL_FILE
     local.parent.mkdir(parents=True)
+    running = lock_data(tmp_path / "data")
     local.write_text('[kafka]\nbootstrap = "local:1"\n[api]\nport = 99\n')
     environ = {"MQLEDGER_MQTT__PORT": "3", "MQLEDGER_LOCAL__DATA": str(tmp_path / "data")}
     config = load(file, environ)
@@ -73,6 +80,16 @@ def test_environment_beats_file_beats_local_stack_beats_defaults(tmp_path: Path)
     assert config.settings["mqtt.max_inflight"].source == str(file)
     assert config.settings["api.port"].source == str(local)
     assert load(file, environ, local_stack=False).api.port == 8082
+    os.close(running)
+    assert load(file, environ).api.port == 8082, "what a killed stack said counts no more"
+
+
+def test_who_takes_a_data_folder_clears_what_a_killed_one_said(tmp_path: Path) -> None:
+    local = tmp_path / LOCAL_FILE
+    local.parent.mkdir()
+    local.write_text("[api]\nport = 99\n")
+    os.close(lock_data(tmp_path))
+    assert not local.exists()
 
 
 def test_kafka_and_postgres_are_shared() -> None:
@@ -101,8 +118,8 @@ def test_everything_wrong_is_told_at_once_with_source_and_what_is_allowed(tmp_pa
     for line in (
         f"there is no setting mqtt.prot (in {file}); did you mean mqtt.port?",
         f"there is no section [mqt] (in {file}); did you mean mqtt?",
-        f"mqtt.backlog is 'x' (from {file}) and must be a whole number, 1 to 65 535",
-        "mqtt.port is 70000 (from MQLEDGER_MQTT__PORT) and must be a whole number, 0 to 65 535",
+        f"mqtt.backlog is 'x' (from {file}) and must be a whole number, 1 to 65535",
+        "mqtt.port is 70000 (from MQLEDGER_MQTT__PORT) and must be a whole number, 0 to 65535",
         "there is no setting MQLEDGER_MQTT_PORT (in the environment); did you mean MQLEDGER_MQTT__PORT?",
         "api.workers is 'many' (from MQLEDGER_API__WORKERS) and must be a whole number, 1 to 256",
         "kafka.min_insync is 2 and kafka.replication is 1; kafka.min_insync must not be the higher one",
@@ -132,6 +149,84 @@ def test_a_login_without_user_or_password_is_refused() -> None:
     assert "set kafka.sasl_username and kafka.sasl_password" in refusal(
         {"MQLEDGER_KAFKA__SECURITY_PROTOCOL": "SASL_SSL"}
     )
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "postgresql://db/x",
+        "postgres://u:p%40ss@db:5432/mqledger?sslmode=verify-full",
+        "postgresql://u@a:5432,b:5433/x?target_session_attrs=read-write",
+        "postgresql://u@[::1]:5432/x",
+        "postgresql:///x?host=/run/postgresql",
+    ],
+)
+def test_a_dsn_that_the_library_takes(dsn: str) -> None:
+    assert load(None, {"MQLEDGER_POSTGRES__DSN": dsn}).postgres.dsn.reveal() == dsn
+
+
+@pytest.mark.parametrize(
+    "dsn",
+    [
+        "mysql://db/x",
+        "postgresql://u:s3cret@h:notaport/db",
+        "postgresql://u:s3cret@h:70000/db",
+        "postgresql://u:s3cret@h:0/db",
+        "postgresql://u:s3cret/more@h/db",
+        "postgresql://u:s3cret@h@more/db",
+        "postgresql://u:s3cret@[::1/db",
+        "postgresql://u:s3cret@h/db?sslmode=bogus",
+        "postgresql://u:s3cret@h/db?sslmode",
+    ],
+)
+def test_a_dsn_that_it_does_not_take_is_refused_without_being_shown(dsn: str) -> None:
+    told = refusal({"MQLEDGER_POSTGRES__DSN": dsn})
+    assert "postgres.dsn is a secret, not shown, (from MQLEDGER_POSTGRES__DSN) and must be" in told
+    assert "s3cret" not in told
+    assert "notaport" not in told
+
+
+@pytest.mark.parametrize("value", ["short", "long-enough-for-a-key,short"])
+def test_what_the_api_would_refuse_is_refused_at_once(value: str) -> None:
+    assert LEAST_KEY_LENGTH == tokens.LEAST_KEY_LENGTH
+    told = refusal({"MQLEDGER_API__TOKEN_KEYS": value})
+    assert "api.token_keys is a secret, not shown, (from MQLEDGER_API__TOKEN_KEYS) and must be" in told
+    assert "at least 16 characters" in told
+    assert "short" not in told
+
+
+def test_what_ingest_would_refuse_is_refused_at_once() -> None:
+    assert "mqtt.max_packet_size is 786432 and log.max_frame_bytes 786432" in refusal(
+        {"MQLEDGER_MQTT__MAX_PACKET_SIZE": "786432"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "switch"),
+    [
+        ("MQLEDGER_MQTT__HOST", "MQLEDGER_MQTT__ALLOW_ANONYMOUS_REMOTE"),
+        ("MQLEDGER_API__HOST", "MQLEDGER_API__ALLOW_ANONYMOUS_REMOTE"),
+        ("MQLEDGER_INGEST__HTTP_HOST", "MQLEDGER_INGEST__HTTP_ALLOW_ANONYMOUS_REMOTE"),
+        ("MQLEDGER_PROJECTOR__HTTP_HOST", "MQLEDGER_PROJECTOR__HTTP_ALLOW_ANONYMOUS_REMOTE"),
+    ],
+)
+def test_an_address_that_others_reach_must_be_allowed_by_name(address: str, switch: str) -> None:
+    assert f"({switch}=true)" in refusal({address: "0.0.0.0"})
+    load(None, {address: "0.0.0.0", switch: "true"})
+    load(None, {address: "::1"})
+
+
+def test_a_worker_without_a_name_has_that_of_its_host() -> None:
+    settings = load(None, {"MQLEDGER_PROJECTOR__WORKER": ""}).projector
+    assert named_by_host(settings).worker == socket.gethostname()
+    assert named_by_host(load(None, {}).projector).worker == "projector-1"
+
+
+def test_each_section_is_described_once_with_plain_numbers() -> None:
+    text = configuration_markdown()
+    headings = re.findall(r"^## .*$", text, re.MULTILINE)
+    assert len(headings) == len(set(headings))
+    assert not re.search(r"\d[ ,_]\d{3}\b|\de\+?\d", text)
 
 
 def test_every_setting_is_documented_and_bounded() -> None:
