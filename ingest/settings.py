@@ -81,6 +81,9 @@ class LogSettings:
     """What to do at a record that cannot be read: stop (the node) or skip (it goes on without what the record says)."""
     quarantine: str = ""
     """Records to go on without, whatever poison says: comma separated partition/offset."""
+    lost: str = ""
+    """Partitions that have lost their end and may be gone on with: comma separated partition/offset, as a refused
+    start names them."""
     ring_bytes: int = 67_108_864
     """Bytes of recent frames kept decoded in memory for readers that attach a little behind."""
     progress_interval: float = 0.25

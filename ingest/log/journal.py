@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from ingest.log.lane import Lane, Owner, Sealed
-from ingest.log.reader import LogReader, Read
+from ingest.log.reader import LogReader, LogTruncatedError, Read
 from ingest.log.record import Applied, Apply
 from ingest.settings import LogSettings
 from schemas.events import AnyEvent
@@ -224,6 +224,11 @@ class Journal:
         if offset == lane.next_offset and timestamp >= 0 and not self._reading.locked():
             self._apply_own(lane, sealed, offset, timestamp)
         elif lane.sealed is sealed:
+            if 0 <= offset < lane.next_offset:
+                raise LogTruncatedError(
+                    f"Kafka put a frame at {lane.partition}/{offset} of {self._kafka.events_topic}, where there was "
+                    "another: it has lost records that this node had applied"
+                )
             # A response without an offset (a duplicate), or one that leaves a gap: read the log.
             await self.catch_up(lane.partition, offset + 1 if offset >= 0 else None)
             if lane.sealed is sealed:

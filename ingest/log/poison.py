@@ -1,4 +1,4 @@
-"""Records of the log that can't be read: the operator's rule for them.
+"""Records of the log that can't be read or are gone: the operator's rule for them.
 
 A node that went on without a record would forget what it says: sessions, retained messages, messages not delivered
 yet. So it stops there, unless it is told to go on: by name for one record, or for all.
@@ -24,6 +24,10 @@ class DamagedRecordError(RuntimeError):
     """A record of the log can't be read, and nobody said that the node may go on without it."""
 
 
+class LostRecordsError(RuntimeError):
+    """The log has lost records, and nobody said that the node may go on without them."""
+
+
 class Poison:
     """Invariant: ``put_aside`` has the places of all records that the node has gone on without."""
 
@@ -33,8 +37,8 @@ class Poison:
         """(partition, offset)."""
         self._topic = topic
         self._all = settings is not None and settings.poison == "skip"
-        names = settings.quarantine.split(",") if settings is not None else []
-        self._named = {name.strip() for name in names if name.strip()}
+        self._named = _names(settings.quarantine) if settings is not None else set()
+        self._lost = _names(settings.lost) if settings is not None else set()
 
     def meet(self, partition: int, offset: int, error: FrameError) -> None:
         """Return when the node may go on without the record; else raise :class:`DamagedRecordError`."""
@@ -45,6 +49,18 @@ class Poison:
             self.put_aside.add((partition, offset))
             log.error("a record of the log was put aside: %s/%s: %s", self._topic, place, error)
 
+    def miss(self, partition: int, end: int, known: int) -> None:
+        """Return when the node may go on although a partition ends at ``end`` and once went on to ``known``; else
+        raise :class:`LostRecordsError`."""
+        place = f"{partition}/{known}"
+        if place not in self._lost:
+            raise LostRecordsError(
+                f"partition {partition} of {self._topic} ends at {end}, but other records tell of it up to {known}: "
+                f"{known - end} records with what they say of sessions and messages are lost. Put a copy of Kafka's "
+                f'data back; or let the node go on without them: log.lost = "{place}" (MQLEDGER_LOG__LOST={place})'
+            )
+        log.error("going on without records %d to %d of %s/%d", end, known - 1, self._topic, partition)
+
     def _report(self, place: str, error: FrameError) -> str:
         return (
             f"record {place} (partition/offset) of {self._topic} can't be read: {error}. The node does not go on, for "
@@ -52,3 +68,8 @@ class Poison:
             f'node go on without it: log.quarantine = "{place}" (MQLEDGER_LOG__QUARANTINE={place}), and the '
             "projector by projector.quarantine"
         )
+
+
+def _names(setting: str) -> set[str]:
+    """The places in a list with commas."""
+    return {name.strip() for name in setting.split(",") if name.strip()}

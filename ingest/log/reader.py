@@ -125,6 +125,10 @@ class LogReader:
 
         Frames are taken by append time, but a frame waits until everything its node had applied when it wrote it
         (``depends``) was taken.
+
+        Raises:
+            DamagedRecordError: a record can't be read, and the node may not go on without it.
+            LostRecordsError: records that frames depend on are not in the log any more, and likewise.
         """
         async with self._lock:
             merge = _Merge(self._consumer, self._partitions, starts, stops, self._poison)
@@ -132,10 +136,19 @@ class LogReader:
                 async for read in merge.run():
                     progress(1)
                     yield read
+                await self._look_for_losses(merge.needed, stops)
             finally:
                 self._consumer.pause(*self._partitions)
                 for tp in self._partitions:
                     _let_go(self._consumer, tp)
+
+    async def _look_for_losses(self, needed: list[int], stops: list[int]) -> None:
+        """What a node had applied was in the log: a partition that ends below that has lost its end."""
+        if all(known <= stop for known, stop in zip(needed, stops, strict=True)):
+            return
+        for partition, (known, end) in enumerate(zip(needed, await self.ends(), strict=True)):
+            if known > end:
+                self._poison.miss(partition, end, known)
 
 
 def _let_go(consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
@@ -151,7 +164,8 @@ def _let_go(consumer: AIOKafkaConsumer, tp: TopicPartition) -> None:
 
 
 class _Merge:
-    """Invariant: ``at`` is the vector of what was taken; buffers hold what follows, in order."""
+    """Invariants: ``at`` is the vector of what was taken, ``needed`` the highest that it depends on; buffers hold what
+    follows, in order."""
 
     def __init__(
         self, consumer: Any, partitions: list[Any], starts: list[int], stops: list[int], poison: Poison
@@ -163,6 +177,7 @@ class _Merge:
         self._buffers: list[deque[Read]] = [deque() for _ in partitions]
         self._fetched = list(starts)
         self.at = list(starts)
+        self.needed = list(starts)
 
     async def run(self) -> AsyncIterator[Read]:
         for tp, start in zip(self._partitions, self._fetched, strict=True):
@@ -172,6 +187,7 @@ class _Merge:
             taken = 0
             while (read := self._next()) is not None:
                 taken += 1
+                self.needed = list(map(max, self.needed, read.frame.header.depends)) or self.needed
                 yield read
             if not any(self._buffers) and all(f >= s for f, s in zip(self._fetched, self._stops, strict=True)):
                 return
