@@ -9,8 +9,9 @@ import msgspec
 
 from query_api.tokens import BadTokenError, Tokens
 
-UNCONFIRMED_SECONDS = 15.0
-"""A projector confirms every few seconds where the log ends; when it has not for so long, silence counts as lag."""
+UNCONFIRMED_SECONDS = 5.0
+"""A projector confirms every two seconds how far it is and where the log ends, and the watch looks every second: when
+nothing has come for so long, two confirmations are missing. From then on silence counts as lag."""
 
 _PURPOSE = "position"
 _DECODER = msgspec.msgpack.Decoder(tuple[str, list[tuple[int, int]]])
@@ -28,6 +29,37 @@ class Applied:
     topic_id: str
     age: float
     """Seconds since its projector last confirmed the row, when it was read."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether it held all of the log when it was confirmed."""
+        return self.next >= self.log_end
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """When a partition was last confirmed to be folded to its end."""
+
+    topic_id: str
+    next: int
+    at: int
+    """Milliseconds since 1970 UTC, by the clock of this process."""
+
+    def tells_of(self, row: Applied) -> bool:
+        """Whether ``row`` holds what was held then: the same log, not folded anew from its beginning."""
+        return row.topic_id == self.topic_id and row.next >= self.next
+
+
+def last_whole(rows: Sequence[Applied], now_ms: int, before: Mapping[int, Whole]) -> dict[int, Whole]:
+    """By partition, when it was last folded to its end, as far as readings tell: this one, and ``before`` it others."""
+    found = {}
+    for row in rows:
+        known = before.get(row.partition)
+        if row.whole:
+            found[row.partition] = Whole(row.topic_id, row.next, now_ms - int(row.age * 1000))
+        elif known is not None and known.tells_of(row):
+            found[row.partition] = known
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +94,10 @@ class Freshness:
     applied: str
     """The vector for people: ``partition:next,...``."""
     lag_frames: int
+    """Frames of the log that were not folded when the projector last confirmed."""
     behind_since: int | None
-    """Oldest partition time, in milliseconds, among partitions that are behind; None when none is."""
+    """Oldest time, in milliseconds, up to which partitions that are behind are known to be folded; 0 when nothing is
+    known of one, None when none is behind."""
     read_at: float
     """Monotonic clock, in seconds, when it was read."""
     silent: float
@@ -74,34 +108,59 @@ class Freshness:
         have = self.position.vector
         return all(have.get(partition, 0) >= offset for partition, offset in position.vector.items())
 
-    def lag_ms(self, now_ms: int, monotonic: float) -> int:
-        """How old the models are: 0 when they hold all of the log, else the age of what was folded last."""
+    def unconfirmed(self, monotonic: float) -> float:
+        """Seconds since a projector last confirmed all partitions: what it said of the log's end is so old."""
+        return self.silent + monotonic - self.read_at
+
+    def lag_ms(self, now_ms: int, monotonic: float) -> int | None:
+        """How old the models are: 0 when they hold all of the log, None when that can't be told.
+
+        Else how long ago they are known to have held all of it; at least the silence of a projector that is silent.
+        """
+        if self.behind_since == 0:
+            return None
         behind = 0 if self.behind_since is None else now_ms - self.behind_since
-        silent = self.silent + monotonic - self.read_at
+        silent = self.unconfirmed(monotonic)
         return max(behind, int(silent * 1000) if silent > UNCONFIRMED_SECONDS else 0, 0)
 
+    def frames_behind(self, monotonic: float) -> int | None:
+        """Frames of the log that are not folded; None while no projector says where the log ends."""
+        return self.lag_frames if self.unconfirmed(monotonic) <= UNCONFIRMED_SECONDS else None
+
     def headers(self, now_ms: int, monotonic: float) -> dict[str, str]:
-        """The headers of an answer."""
-        return {
+        """The headers of an answer; those whose values are not known are left out."""
+        headers = {
             "mqledger-position": self.token,
             "mqledger-applied": self.applied,
-            "mqledger-lag-ms": str(self.lag_ms(now_ms, monotonic)),
-            "mqledger-lag-frames": str(self.lag_frames),
+            "mqledger-confirmed-ms": str(max(int(self.unconfirmed(monotonic) * 1000), 0)),
         }
+        if (lag := self.lag_ms(now_ms, monotonic)) is not None:
+            headers["mqledger-lag-ms"] = str(lag)
+        if (frames := self.frames_behind(monotonic)) is not None:
+            headers["mqledger-lag-frames"] = str(frames)
+        return headers
 
 
-def freshness(rows: Sequence[Applied], tokens: Tokens, monotonic: float) -> Freshness | None:
-    """What the rows of ``applied`` say; None when there are none."""
+def freshness(
+    rows: Sequence[Applied], whole: Mapping[int, Whole], tokens: Tokens, monotonic: float
+) -> Freshness | None:
+    """What the rows of ``applied`` say; None when there are none. ``whole`` is that of :func:`last_whole`."""
     if not rows:
         return None
     position = Position(rows[0].topic_id, {row.partition: row.next for row in rows})
-    behind = [row for row in rows if row.next < row.log_end]
+    behind = [row for row in rows if not row.whole]
     return Freshness(
         position=position,
         token=position.seal(tokens),
         applied=",".join(f"{row.partition}:{row.next}" for row in rows),
         lag_frames=sum(row.log_end - row.next for row in behind),
-        behind_since=min((row.partition_time for row in behind), default=None),
+        behind_since=min((_folded_until(row, whole) for row in behind), default=None),
         read_at=monotonic,
         silent=max(row.age for row in rows),
     )
+
+
+def _folded_until(row: Applied, whole: Mapping[int, Whole]) -> int:
+    """The time up to which a partition is known to be folded. A quiet one held all of it long after its last frame."""
+    known = whole.get(row.partition)
+    return max(row.partition_time, known.at if known is not None else 0)

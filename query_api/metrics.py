@@ -71,9 +71,17 @@ class _Freshness(Collector):
         reading = watch.freshness
         if reading is None:
             return
-        lag = reading.lag_ms(int(time.time() * 1000), time.monotonic()) / 1000
-        yield _gauge("mqledger_api_lag_seconds", "How old the read models are.", lag)
-        yield _gauge("mqledger_api_lag_frames", "Frames of the log not folded yet.", reading.lag_frames)
+        monotonic = time.monotonic()
+        lag, frames = reading.lag_ms(int(time.time() * 1000), monotonic), reading.frames_behind(monotonic)
+        yield _gauge(
+            "mqledger_api_confirmed_seconds",
+            "Time since a projector last confirmed how far it is and where the log ends.",
+            reading.unconfirmed(monotonic),
+        )
+        if lag is not None:
+            yield _gauge("mqledger_api_lag_seconds", "How old the read models are.", lag / 1000)
+        if frames is not None:
+            yield _gauge("mqledger_api_lag_frames", "Frames of the log not folded yet.", frames)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:

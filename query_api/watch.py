@@ -17,7 +17,7 @@ import asyncpg
 
 from query_api import postgres, queries
 from query_api.errors import TooLateError, UnavailableError
-from query_api.freshness import Applied, Freshness, Position, freshness
+from query_api.freshness import Applied, Freshness, Position, Whole, freshness, last_whole
 from query_api.tokens import Tokens
 from schemas.settings import PostgresSettings
 
@@ -46,6 +46,7 @@ class Watch:
         self._wanted = asyncio.Event()
         self._waiting = 0
         self._told = ""
+        self._whole: dict[int, Whole] = {}
         self.alive = False
         """Postgres answers."""
         self.ready: frozenset[str] = frozenset()
@@ -116,7 +117,8 @@ class Watch:
             logger.debug("the tables are not there yet", extra={"error": str(error)})
             return None, frozenset()
         applied = [Applied(*row) for row in rows]
-        return freshness(applied, tokens, time.monotonic()), frozenset(row["name"] for row in ready)
+        self._whole = last_whole(applied, int(time.time() * 1000), self._whole)
+        return freshness(applied, self._whole, tokens, time.monotonic()), frozenset(row["name"] for row in ready)
 
     def _tell(self, error: Exception) -> None:
         if not postgres.is_away(error) and not isinstance(error, postgres.NOT_MIGRATED):

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UnsetType
 
 from query_api.fluxmq import stats, views
+from query_api.tokens import LONGEST_TOKEN, PATTERN
 
 Document = dict[str, Any]
 
@@ -23,6 +24,7 @@ _SHAPES = (
     stats.Cluster,
     stats.Overview,
 )
+_TOKEN: Document = {"type": "string", "pattern": PATTERN, "maxLength": LONGEST_TOKEN}
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -102,12 +104,7 @@ _ERRORS = {
 def _get(operation: str, summary: str, shape: str, parameters: list[Document], *errors: int) -> Document:
     responses = {"200": {"description": "The answer", "headers": _HEADERS, **_content(shape)}}
     always = (405, 500) if shape == "Status" else (405, 500, 503)
-    for status in sorted({*errors, *always}):
-        responses[str(status)] = {
-            "description": _ERRORS[status],
-            "headers": _error_headers(status),
-            **_content("Error"),
-        }
+    responses.update({str(status): error(status) for status in sorted({*errors, *always})})
     return {
         "get": {
             "operationId": operation,
@@ -117,6 +114,11 @@ def _get(operation: str, summary: str, shape: str, parameters: list[Document], *
             "responses": responses,
         }
     }
+
+
+def error(status: int) -> Document:
+    """The response of this status: its body is the same for every path."""
+    return {"description": _ERRORS[status], "headers": _error_headers(status), **_content("Error")}
 
 
 def _content(shape: str) -> Document:
@@ -132,7 +134,7 @@ def _list_parameters(state: str, prefix: str) -> list[Document]:
         ),
         _query("prefix", f"Only {prefix} that begin with this, case-sensitive.", {"type": "string"}),
         _query("limit", "At most so many; 0 is everything, streamed.", {"type": "integer", "minimum": 0, "default": 0}),
-        _query("page_token", "`next_page_token` of the page before, same filters.", {"type": "string"}),
+        _query("page_token", "`next_page_token` of the page before, same filters.", _TOKEN),
     ]
 
 
@@ -144,9 +146,7 @@ def _path(name: str, text: str) -> Document:
     return {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
 
 
-_AT_LEAST = _query(
-    "at_least", "A position (`Mqledger-Position`): wait, bounded, until the answer covers it.", {"type": "string"}
-)
+_AT_LEAST = _query("at_least", "A position (`Mqledger-Position`): wait, bounded, until the answer covers it.", _TOKEN)
 _AT_LEAST_HEADER = {**_AT_LEAST, "name": "Mqledger-At-Least", "in": "header"}
 
 
@@ -154,12 +154,14 @@ def _header(text: str, schema: Document) -> Document:
     return {"description": text, "schema": schema}
 
 
-# Absent only while nothing has ever been read from the models.
+# Each is absent while it is not known; all are while nothing has ever been read from the models.
+_COUNT = {"type": "integer", "minimum": 0}
 _HEADERS = {
-    "Mqledger-Position": _header("What the answer covers, as an opaque position.", {"type": "string"}),
+    "Mqledger-Position": _header("What the answer covers, as an opaque position.", _TOKEN),
     "Mqledger-Applied": _header("The same for people: `partition:next offset,...`.", {"type": "string"}),
-    "Mqledger-Lag-Ms": _header("Age of the models in milliseconds; 0 is none.", {"type": "integer", "minimum": 0}),
-    "Mqledger-Lag-Frames": _header("Frames of the log not folded yet.", {"type": "integer", "minimum": 0}),
+    "Mqledger-Lag-Ms": _header("Age of the models in milliseconds; 0 is none.", _COUNT),
+    "Mqledger-Lag-Frames": _header("Frames of the log not folded yet; absent while no projector says so.", _COUNT),
+    "Mqledger-Confirmed-Ms": _header("Milliseconds since a projector last said where the log ends.", _COUNT),
 }
 
 

@@ -7,6 +7,7 @@ import time
 
 from tests.contract.query_api.client import Api
 from tests.contract.query_api.tables import Tables
+from tests.stackkit.eventually import eventually_sync
 
 
 def fill(tables: Tables) -> int:
@@ -117,8 +118,10 @@ def test_health(api: Api) -> None:
         assert (answer.status, answer.json()) == (200, {"status": "ok", "detail": ""})
 
 
-def test_metrics(api: Api) -> None:
+def test_metrics(api: Api, tables: Tables) -> None:
     api.sessions(limit="x")
+    tables.applied(1)
+    eventually_sync(lambda: api.get("/health").headers.get("mqledger-lag-frames") == "0")
     text = api.get("/metrics").body.decode()
     assert 'mqledger_api_answers_total{route="/api/v1/sessions",status="400"}' in text
     assert "mqledger_api_postgres_up 1.0" in text

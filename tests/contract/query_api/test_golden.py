@@ -16,11 +16,12 @@ from schemas.settings import Secret
 from tests.contract.query_api.client import Api
 from tests.contract.query_api.conftest import StartApi
 from tests.contract.query_api.tables import AWAY, Tables
+from tests.stackkit.eventually import eventually_sync
 
 FOLDER = Path(__file__).parent / "golden"
 FILES = sorted(FOLDER.glob("*.json"))
 RECORD_ENV = "MQLEDGER_RECORD_GOLDEN"
-VARYING = {"date", "server", "mqledger-lag-ms"}
+VARYING = {"date", "server", "mqledger-lag-ms", "mqledger-confirmed-ms"}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,14 @@ def rows(tables: Tables) -> None:
     )
 
 
-@pytest.mark.usefixtures("rows")
+@pytest.fixture
+def confirmed(recorded_api: Api, tables: Tables) -> None:
+    """The position is confirmed, as by a projector that is alive, and the API knows."""
+    tables.applied(1)
+    eventually_sync(lambda: "mqledger-lag-frames" in recorded_api.get("/health").headers)
+
+
+@pytest.mark.usefixtures("rows", "confirmed")
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_exchange(recorded_api: Api, file: Path) -> None:
     recorded = json.loads(file.read_text(encoding="utf-8"))
