@@ -3,6 +3,7 @@
 Live says that the process need not be restarted; ready says that it does its work now. Both answer 200 or
 503 with ``{"status": "ok" | "unavailable", "detail": "..."}``. The functions asked are called in the event
 loop for every request, so they only look at what is in memory; one that raises makes the answer 500.
+Every method but GET is 405, HEAD and OPTIONS too, with ``{"error": "method not allowed"}``, as in the API.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ __all__ = ["Health", "OpsServer", "serve_ops"]
 SHUTDOWN_SECONDS = 1.0
 
 Check = Callable[[], Health]
-Handler = Callable[[web.Request], Awaitable[web.Response]]
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +40,10 @@ class OpsServer:
 
 async def serve_ops(host: str, port: int, live: Check, ready: Check, registry: CollectorRegistry) -> OpsServer:
     """Start the server; port 0 takes a free one. Raises OSError when the address can't be bound."""
-    application = web.Application()
-    application.router.add_get("/health/live", _health(live))
-    application.router.add_get("/health/ready", _health(ready))
-    application.router.add_get("/metrics", _metrics(registry))
+    application = web.Application(middlewares=[_errors])
+    handlers = {"/health/live": _health(live), "/health/ready": _health(ready), "/metrics": _metrics(registry)}
+    for path, handler in handlers.items():
+        application.router.add_get(path, handler, allow_head=False)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=SHUTDOWN_SECONDS)
     await runner.setup()
     try:
@@ -52,6 +53,16 @@ async def serve_ops(host: str, port: int, live: Check, ready: Check, registry: C
         raise
     address = runner.addresses[0]
     return OpsServer(str(address[0]), int(address[1]), runner)
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What routing refuses is said as JSON, such as ``{"error": "not found"}``."""
+    try:
+        return await handler(request)
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed) as error:
+        allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
+        return web.json_response({"error": error.reason.lower()}, status=error.status, headers=allow)
 
 
 def _health(check: Check) -> Handler:

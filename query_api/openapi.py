@@ -46,7 +46,8 @@ def _operations() -> dict[str, Any]:
 
 
 def _get(operation: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
-    return {"get": {"operationId": operation, "summary": summary, "tags": ["operation"], "responses": responses}}
+    answers = responses | {str(status): fluxmq.error(status) for status in (405, 500)}
+    return {"get": {"operationId": operation, "summary": summary, "tags": ["operation"], "responses": answers}}
 
 
 def _answer(text: str, media_type: str, schema: dict[str, Any]) -> dict[str, Any]:

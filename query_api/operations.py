@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from litestar import MediaType, get
+from litestar import MediaType, Request
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 from litestar.types import ASGIApp
@@ -13,6 +14,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ops.health import Health
 from query_api.answers import plain
+from query_api.errors import MethodNotAllowedError
 from query_api.service import Service
 
 NO_STORE = {"cache-control": "no-store"}
@@ -20,24 +22,26 @@ NO_STORE = {"cache-control": "no-store"}
 
 def routes(service: Service, openapi: bytes) -> list[HTTPRouteHandler]:
     """The endpoints of this file; ``openapi`` is the finished document."""
+    return [
+        _endpoint("/health/live", lambda: _health(Health(True))),
+        _endpoint("/health/ready", lambda: _health(service.ready())),
+        _endpoint("/metrics", lambda: _metrics(service.metrics.render())),
+        _endpoint("/schema/openapi.json", lambda: plain(openapi, {})),
+    ]
 
-    @get("/health/live", include_in_schema=False, sync_to_thread=False)
-    def live() -> ASGIApp:
-        return _health(Health(True))
 
-    @get("/health/ready", include_in_schema=False, sync_to_thread=False)
-    def ready() -> ASGIApp:
-        return _health(service.ready())
+def _endpoint(path: str, give: Callable[[], ASGIResponse]) -> HTTPRouteHandler:
+    async def answer(request: Request[Any, Any, Any]) -> ASGIApp:
+        # Litestar answers OPTIONS by itself unless it is declared; other methods it refuses, see app.py.
+        if request.method != "GET":
+            raise MethodNotAllowedError
+        return give()
 
-    @get("/metrics", include_in_schema=False, sync_to_thread=False)
-    def metrics() -> ASGIApp:
-        return ASGIResponse(body=service.metrics.render(), headers={"content-type": CONTENT_TYPE_LATEST})
+    return HTTPRouteHandler([path], http_method=["GET", "OPTIONS"], include_in_schema=False, name=path)(answer)
 
-    @get("/schema/openapi.json", include_in_schema=False, sync_to_thread=False)
-    def document() -> ASGIApp:
-        return plain(openapi, {})
 
-    return [live, ready, metrics, document]
+def _metrics(text: bytes) -> ASGIResponse:
+    return ASGIResponse(body=text, headers={"content-type": CONTENT_TYPE_LATEST})
 
 
 def _health(health: Health) -> ASGIResponse:

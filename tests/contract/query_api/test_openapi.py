@@ -8,6 +8,7 @@ import pytest
 from query_api.app import build
 from query_api.settings import ApiSettings
 from tests.contract.query_api.client import Answer, Api
+from tests.contract.query_api.tables import Tables
 
 
 def test_every_route_is_described_and_every_description_is_a_route(api: Api) -> None:
@@ -46,6 +47,28 @@ def references(node: object) -> list[str]:
 def test_operations_are_named_once(api: Api) -> None:
     names = [method["operationId"] for path in api.document["paths"].values() for method in path.values()]
     assert len(names) == len(set(names))
+
+
+def test_every_path_lists_what_becomes_of_other_methods(api: Api) -> None:
+    for path, described in api.document["paths"].items():
+        assert set(described) == {"get"}
+        response = described["get"]["responses"]["405"]
+        assert response["content"]["application/json"]["schema"] == {"$ref": "#/components/schemas/Error"}, path
+        assert "Allow" in response["headers"], path
+
+
+def test_tokens_have_a_form(api: Api, tables: Tables) -> None:
+    """A parameter that is not of it is a 400, as the document says."""
+    tables.sessions({"client_id": "a"}, {"client_id": "b"})
+    page = api.sessions(limit=1)
+    given = {"page_token": page.json()["next_page_token"], "at_least": page.headers["mqledger-position"]}
+    parameters = {one["name"]: one["schema"] for one in api.document["paths"]["/api/v1/sessions"]["get"]["parameters"]}
+    for name, token in given.items():
+        jsonschema.validate(token, parameters[name])
+        for strange in ("", "a" * 21, token + "=", f"{token} {token}", "é" * 30):
+            with pytest.raises(jsonschema.ValidationError):
+                jsonschema.validate(strange, parameters[name])
+            assert api.sessions(**{name: strange}).status == (400 if strange.strip() else 200)
 
 
 def test_optional_fields_are_those_of_the_original(api: Api) -> None:

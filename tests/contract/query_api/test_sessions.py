@@ -117,7 +117,8 @@ def test_an_empty_list_is_an_empty_array(api: Api) -> None:
 
 METHODS = ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND", "get", "X"]
 PATHS = [LIST, LIST + "/", LIST + "/b1", LIST + "/a/b", "/api/v1/subscriptions", "/api/v1/subscriptions/a/clients",
-         "/api/v1/stats", "/api/v1/cluster", "/api/v1/overview", "/health"]  # fmt: skip
+         "/api/v1/stats", "/api/v1/cluster", "/api/v1/overview", "/health", "/health/live", "/health/ready",
+         "/metrics", "/schema/openapi.json"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", PATHS)

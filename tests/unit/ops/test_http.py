@@ -53,8 +53,13 @@ async def test_metrics_are_those_of_the_registry() -> None:
 
 async def test_other_paths_and_methods_are_refused() -> None:
     async with server() as client:
-        assert (await client.get("/")).status_code == 404
-        assert (await client.post("/metrics")).status_code == 405
+        unknown = await client.get("/")
+        assert (unknown.status_code, unknown.json()) == (404, {"error": "not found"})
+        for path in ("/health/live", "/health/ready", "/metrics"):
+            for method in ("POST", "PUT", "DELETE", "OPTIONS", "HEAD"):
+                refused = await client.request(method, path)
+                assert (refused.status_code, refused.headers["allow"]) == (405, "GET"), (method, path)
+                assert method == "HEAD" or refused.json() == {"error": "method not allowed"}
 
 
 async def test_a_taken_port_is_an_os_error() -> None:
