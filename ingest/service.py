@@ -152,7 +152,7 @@ class IngestService:
             await asyncio.sleep(_TICK)
             now = time.monotonic()
             self.server.tick()
-            self.node.fire_due()
+            self.node.dues.fire()
             if now - last["progress"] >= log_settings.progress_interval:
                 last["progress"] = now
                 self.duties.progress()

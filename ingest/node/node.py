@@ -7,7 +7,6 @@ when the node reaches the event's own offset, and never before.
 
 from __future__ import annotations
 
-import heapq
 import logging
 import time
 from collections.abc import Callable
@@ -17,11 +16,11 @@ from typing import Any, Protocol
 from domain.retained import Retained
 from domain.session import At, SessionState, apply, continues
 from domain.topics import matches
-from domain.wills import DueWill
 from ingest.log.record import Applied
 from ingest.mqtt.outgoing import PUBACK, pubcomp, pubrec, pubrel
 from ingest.node.counters import Counters
 from ingest.node.delivery import Delivery
+from ingest.node.dues import Dues
 from ingest.node.payloads import Payloads
 from ingest.node.quotas import Quotas
 from ingest.node.ring import Ring, RingFrame
@@ -49,11 +48,6 @@ from schemas.events import (
 )
 
 log = logging.getLogger(__name__)
-
-
-Due = tuple[int, str, int, int, tuple[str, str]]
-"""Time, what, partition, epoch, session key."""
-_DUE = 1_024
 
 
 class SupersededError(RuntimeError):
@@ -95,9 +89,7 @@ class Node:
         self.connected = 0
         """Sessions online."""
         self.applied = [0] * partitions
-        self.due: list[Due] = []
-        """Heap of sessions that expire and wills that fire; some of them void, which is seen when they are due."""
-        self._due_limit = _DUE
+        self.dues = Dues(self.sessions, self.homes, self.quotas, self.append, self.now)
         self._clock = (0, time.monotonic())
         self._stamp = 0
         """Stamp of the frame that is being applied."""
@@ -194,8 +186,7 @@ class Node:
         self.applied[partition] = offset + 1
         if self.incarnations and home.fences.void(self.name, max(self.incarnations)):
             raise SupersededError(f"node {self.name} has a newer incarnation than {max(self.incarnations)}")
-        if self.due and not self.delivery.catching_up and self.due[0][0] <= self.now():
-            self.fire_due()
+        self.dues.fire()
         self.delivery.flush()
 
     def _published(self, event: Published, partition: int, position: int, frame: Applied, owner: Any) -> bool:
@@ -342,7 +333,7 @@ class Node:
         if at.incarnation not in self.incarnations and session.outbox is not None:
             _settle(session, event.cursor, event.vector)
         session.behind = False
-        self._note_expiry(session)
+        self.dues.note_expiry(session)
 
     def _session_ended(self, event: SessionEnded, at: At, owner: Any) -> None:
         session = self._session_of(event)
@@ -442,78 +433,25 @@ class Node:
             return None
         return session
 
-    # What falls due
-
     def _observe_will(self, prior: SessionState | None, event: AnyEvent, at: At) -> None:
         wills = self.homes[at.partition].wills
         wills.observe(prior, event, at)
         if prior is not None and (due := wills.due.get(prior.epoch)) is not None:
-            self._note_will(at.partition, due)
-
-    def _note_will(self, partition: int, due: DueWill) -> None:
-        self._note((due.at, "will", partition, due.epoch, (due.tenant, due.client_id)))
-
-    def _note_expiry(self, session: Session) -> None:
-        deadline = session.state.expires_at if session.state is not None else None
-        if deadline is not None:
-            self._note((deadline, "expire", session.partition, session.epoch, session.key))
-
-    def _note(self, due: Due) -> None:
-        if self.delivery.catching_up:
-            return
-        if len(self.due) >= self._due_limit:
-            self.due = [one for one in self.due if self._stands(one)]
-            heapq.heapify(self.due)
-            self._due_limit = max(_DUE, 2 * len(self.due))
-        heapq.heappush(self.due, due)
-
-    def _stands(self, one: Due) -> bool:
-        """Whether nothing has happened since that makes it void."""
-        at, what, partition, epoch, key = one
-        if what == "will":
-            will = self.homes[partition].wills.due.get(epoch)
-            return will is not None and will.at == at
-        session = self.sessions.get(key)
-        return session is not None and session.epoch == epoch
-
-    def fire_due(self) -> None:
-        """Append what has become due: wills, ends of sessions. Doing so twice is harmless: the fold counts one."""
-        now = self.now()
-        while self.due and self.due[0][0] <= now:
-            at, what, partition, epoch, key = heapq.heappop(self.due)
-            if what == "will":
-                self._fire_will(partition, epoch, at)
-            else:
-                self._expire(partition, epoch, key, now)
-
-    def _fire_will(self, partition: int, epoch: int, at: int) -> None:
-        due = self.homes[partition].wills.due.get(epoch)
-        if due is None or due.at != at:
-            return
-        will = due.will
-        size = len(will.payload) + len(will.properties)
-        retain = will.retain and (not will.payload or self.quotas.may_retain(due.tenant, will.topic, size))
-        event = WillFired(due.tenant, due.client_id, epoch, will.topic, will.qos, retain, will.properties, will.payload)
-        self.append(partition, event, None, 160 + len(will.payload) + len(will.topic) + len(will.properties))
-
-    def _expire(self, partition: int, epoch: int, key: tuple[str, str], now: int) -> None:
-        session = self.sessions.get(key)
-        if session is None or session.epoch != epoch or session.state is None or not session.state.expired(now):
-            return
-        self.append(partition, SessionEnded(*key, epoch, "expired"), None, 128)
+            self.dues.note_will(at.partition, due)
 
     # Crossing from the past to the present
 
     def begin_present(self) -> None:
         """The past is folded: from here on queue limits are applied and what falls due is done."""
         self.delivery.catching_up = False
+        self.dues.begin()
         for home in self.homes:
             home.unsettled.clear()
             for due in home.wills.due.values():
-                self._note_will(home.partition, due)
+                self.dues.note_will(home.partition, due)
         for session in self.sessions.values():
             session.late = None
-            self._note_expiry(session)
+            self.dues.note_expiry(session)
 
     def take_over_sessions(self) -> int:
         """End the connections that earlier incarnations of this node left open; how many there were.

@@ -35,11 +35,11 @@ def test_a_client_that_comes_and_goes_leaves_nothing_behind(world: World) -> Non
         world.flow()
         world.vanish("brief")
         world.flow()
-    assert len(world.broker.node.due) < 1_500
+    assert len(world.broker.node.dues) < 1_500
     world.wait(200_000)
     world.tick()
     world.flow()
-    assert not world.broker.node.due
+    assert not world.broker.node.dues
     assert ("default", "brief") not in world.broker.node.sessions
     assert wills(world) == 1
 

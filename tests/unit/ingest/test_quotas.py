@@ -194,7 +194,7 @@ async def test_what_need_not_be_retained_is_delivered() -> None:
         house.client("c").say(publish("c", 0))
         dying.connection.connection_lost(None)
         house.broker.drain()
-        house.broker.node.fire_due()
+        house.broker.node.dues.fire()
         house.broker.drain()
         heard = [(p.topic, p.retain) for p in listener.heard if isinstance(p, PublishPacket)]
         assert heard == [("c", False), ("w", False)]

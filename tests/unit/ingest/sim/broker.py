@@ -134,7 +134,7 @@ class Broker:
 
     def tick(self) -> None:
         """What the node does at its own pace."""
-        self.node.fire_due()
+        self.node.dues.fire()
         self.duties.progress()
         self.node.delivery.flush()
 
