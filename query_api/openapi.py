@@ -46,7 +46,7 @@ def _operations() -> dict[str, Any]:
 
 
 def _get(operation: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
-    answers = responses | {str(status): fluxmq.error(status) for status in (405, 500)}
+    answers = responses | {str(status): fluxmq.error(status) for status in (405, 500)} | fluxmq.TOO_LONG
     return {"get": {"operationId": operation, "summary": summary, "tags": ["operation"], "responses": answers}}
 
 

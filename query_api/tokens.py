@@ -27,7 +27,7 @@ LEAST_KEY_LENGTH: Final = 16
 LONGEST_TOKEN: Final = 262_144
 """A client id has at most 65,535 bytes; what is longer than its token was not made here."""
 PATTERN: Final = "^[A-Za-z0-9_-]{22,}$"
-"""What every token looks like: base64url of at least TAG_BYTES."""
+"""What every token looks like: base64url of at least TAG_BYTES bytes."""
 
 _CIPHER_KEY_BYTES: Final = 64
 """AES-256-SIV takes two keys of 256 bits."""

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UnsetType
 
 from query_api.fluxmq import stats, views
-from query_api.tokens import LONGEST_TOKEN, PATTERN
+from query_api.tokens import PATTERN
 
 Document = dict[str, Any]
 
@@ -24,7 +24,9 @@ _SHAPES = (
     stats.Cluster,
     stats.Overview,
 )
-_TOKEN: Document = {"type": "string", "pattern": PATTERN, "maxLength": LONGEST_TOKEN}
+_TOKEN: Document = {"type": "string", "pattern": PATTERN}
+_GIVEN_TOKEN: Document = {"anyOf": [_TOKEN, {"const": ""}]}
+"""A parameter; empty is as good as absent."""
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -105,6 +107,7 @@ def _get(operation: str, summary: str, shape: str, parameters: list[Document], *
     responses = {"200": {"description": "The answer", "headers": _HEADERS, **_content(shape)}}
     always = (405, 500) if shape == "Status" else (405, 500, 503)
     responses.update({str(status): error(status) for status in sorted({*errors, *always})})
+    responses.update(TOO_LONG)
     return {
         "get": {
             "operationId": operation,
@@ -114,6 +117,13 @@ def _get(operation: str, summary: str, shape: str, parameters: list[Document], *
             "responses": responses,
         }
     }
+
+
+TOO_LONG: Document = {
+    "414": {"description": "The target is longer than 64 KiB; no body"},
+    "431": {"description": "The headers are longer than 512 KiB; no body"},
+}
+"""Responses of the server itself, the same for every path."""
 
 
 def error(status: int) -> Document:
@@ -129,12 +139,12 @@ def _list_parameters(state: str, prefix: str) -> list[Document]:
     return [
         _query(
             "state",
-            "Sessions in this state; case and surrounding white space don't matter.",
-            {"type": "string", "enum": ["all", "connected", "disconnected"], "default": state},
+            "Sessions in this state; case and surrounding white space don't matter, empty is as good as absent.",
+            {"type": "string", "enum": ["all", "connected", "disconnected", ""], "default": state},
         ),
         _query("prefix", f"Only {prefix} that begin with this, case-sensitive.", {"type": "string"}),
         _query("limit", "At most so many; 0 is everything, streamed.", {"type": "integer", "minimum": 0, "default": 0}),
-        _query("page_token", "`next_page_token` of the page before, same filters.", _TOKEN),
+        _query("page_token", "`next_page_token` of the page before, same filters.", _GIVEN_TOKEN),
     ]
 
 
@@ -146,7 +156,9 @@ def _path(name: str, text: str) -> Document:
     return {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
 
 
-_AT_LEAST = _query("at_least", "A position (`Mqledger-Position`): wait, bounded, until the answer covers it.", _TOKEN)
+_AT_LEAST = _query(
+    "at_least", "A position (`Mqledger-Position`): wait, bounded, until the answer covers it.", _GIVEN_TOKEN
+)
 _AT_LEAST_HEADER = {**_AT_LEAST, "name": "Mqledger-At-Least", "in": "header"}
 
 
