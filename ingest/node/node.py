@@ -15,16 +15,16 @@ from typing import Any, Protocol
 
 from domain.retained import Retained
 from domain.session import At, SessionState, apply, continues
-from domain.topics import matches
 from ingest.log.record import Applied
 from ingest.mqtt.outgoing import PUBACK, pubcomp, pubrec, pubrel
+from ingest.node import attach
 from ingest.node.counters import Counters
 from ingest.node.delivery import Delivery
 from ingest.node.dues import Dues
 from ingest.node.payloads import Payloads
 from ingest.node.quotas import Quotas
 from ingest.node.ring import Ring, RingFrame
-from ingest.node.routes import Routes, Target
+from ingest.node.routes import Routes
 from ingest.node.session import Home, Session
 from ingest.settings import IngestSettings
 from schemas.events import (
@@ -42,7 +42,6 @@ from schemas.events import (
     Sending,
     SessionEnded,
     Subscribed,
-    Subscription,
     Unsubscribed,
     WillFired,
 )
@@ -267,38 +266,12 @@ class Node:
         for subscription in granted:
             handling = subscription.retain_handling
             if handling == 0 or (handling == 1 and subscription.filter in fresh):
-                self._send_retained(session, routes, subscription, event.vector)
+                attach.retained(self.delivery, routes.retained, session, subscription, event.vector)
         if new:
-            self._replay(session, new, older, event.vector, at)
+            attach.recent(self.delivery, self.ring, self.applied, session, new, older, event.vector, at)
         if self.delivery.catching_up and session.outbox is not None:
             late = session.late = session.late or {}
             late.update(dict.fromkeys(islice(session.outbox.pending, waiting, None), at.position))
-
-    def _send_retained(self, session: Session, routes: Routes, subscription: Subscription, vector: list[int]) -> None:
-        ids = (subscription.subscription_id,) if subscription.subscription_id else ()
-        for topic, held in routes.retained.match(subscription.filter, vector):
-            message = Published(
-                session.tenant, held.client_id, 0, topic, held.qos, True, 0, held.properties, held.payload
-            )
-            self.delivery.retained(session, message, held.partition, held.position, subscription.qos, ids, held.time)
-
-    def _replay(self, session: Session, new: list[Subscription], older: list[str], vector: list[int], at: At) -> None:
-        """Match new filters against what was applied between the vector of their event and now."""
-        for partition, start in enumerate(vector):
-            if start >= self.applied[partition] and partition != at.partition:
-                continue
-            for frame in self.ring.since(partition, start):
-                for index, event in enumerate(frame.events):
-                    position = frame.offset << 16 | index
-                    if partition == at.partition and position >= at.position:
-                        break
-                    if not isinstance(event, Published | WillFired) or event.tenant != session.tenant:
-                        continue
-                    if frame.void is not None and index in frame.void:
-                        continue
-                    hits = [s for s in new if matches(s.filter, event.topic)]
-                    if hits and not any(matches(f, event.topic) for f in older):
-                        self.delivery.fan_out(event, (Target(session, hits),), partition, position)
 
     def _unsubscribed(self, event: Unsubscribed, at: At, owner: Any) -> None:
         session = self._session_of(event)

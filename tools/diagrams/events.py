@@ -37,7 +37,7 @@ TOLD = {
     ("Connected", "resume"): "PUBLISH what is unfinished, then what waits",
     ("Refused", "refused"): "CONNACK that refuses",
     ("Subscribed", "subscribed"): "SUBACK",
-    ("Subscribed", "_send_retained"): "PUBLISH retained messages",
+    ("Subscribed", "retained"): "PUBLISH retained messages",
     ("Unsubscribed", "unsubscribed"): "UNSUBACK",
     ("Published", "PUBACK"): "PUBACK",
     ("Published", "pubrec"): "PUBREC",
