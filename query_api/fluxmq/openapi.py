@@ -25,8 +25,10 @@ _SHAPES = (
     stats.Overview,
 )
 _TOKEN: Document = {"type": "string", "pattern": PATTERN}
-_GIVEN_TOKEN: Document = {"anyOf": [_TOKEN, {"const": ""}]}
-"""A parameter; empty is as good as absent."""
+_EMPTY: Document = {"const": ""}
+"""Of a parameter: as good as absent."""
+_GIVEN_TOKEN: Document = {"anyOf": [_TOKEN, _EMPTY]}
+_COUNT: Document = {"type": "integer", "minimum": 0}
 _REFERENCE = "#/components/schemas/{name}"
 
 
@@ -143,7 +145,7 @@ def _list_parameters(state: str, prefix: str) -> list[Document]:
             {"type": "string", "enum": ["all", "connected", "disconnected", ""], "default": state},
         ),
         _query("prefix", f"Only {prefix} that begin with this, case-sensitive.", {"type": "string"}),
-        _query("limit", "At most so many; 0 is everything, streamed.", {"type": "integer", "minimum": 0, "default": 0}),
+        _query("limit", "At most so many; 0 is everything, streamed.", {"anyOf": [_COUNT, _EMPTY], "default": 0}),
         _query("page_token", "`next_page_token` of the page before, same filters.", _GIVEN_TOKEN),
     ]
 
@@ -167,7 +169,6 @@ def _header(text: str, schema: Document) -> Document:
 
 
 # Each is absent while it is not known; all are while nothing has ever been read from the models.
-_COUNT = {"type": "integer", "minimum": 0}
 _HEADERS = {
     "Mqledger-Position": _header("What the answer covers, as an opaque position.", _TOKEN),
     "Mqledger-Applied": _header("The same for people: `partition:next offset,...`.", {"type": "string"}),
