@@ -12,9 +12,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-MAX_FRAMES = 4_000
+MAX_FRAMES = 5_000
 MAX_BYTES = 64 << 20
-BATCH_FRAMES = 1_000
+BATCH_FRAMES = 2_500
 BATCH_BYTES = 8 << 20
 """A lane that is behind takes no less than either of these at once: a transaction costs as much as many frames."""
 
