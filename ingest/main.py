@@ -8,6 +8,10 @@ import signal
 
 import uvloop
 
+from ingest.log.damage import DamagedLogError
+from ingest.log.poison import DamagedRecordError, LostRecordsError
+from ingest.log.reader import LogTruncatedError
+from ingest.log.topic_check import TopicError
 from ingest.metrics import build_registry
 from ingest.service import IngestService
 from ingest.settings import IngestSettings
@@ -18,6 +22,9 @@ from ops.loopback import is_loopback
 from schemas.settings import SettingsError
 
 log = logging.getLogger(__name__)
+
+EXPLAINED = (DamagedLogError, DamagedRecordError, LogTruncatedError, LostRecordsError, TopicError)
+"""Errors whose text says everything: what is wrong and how to mend it."""
 
 
 def run(settings: IngestSettings) -> int:
@@ -59,7 +66,7 @@ async def _serve(settings: IngestSettings) -> int:
     try:
         await asyncio.wait([stopping, work], return_when=asyncio.FIRST_COMPLETED)
         if work.done() and (error := work.exception()) is not None:
-            log.error("the node gives up: %s", error, exc_info=error)
+            log.error("the node gives up: %s", error, exc_info=None if isinstance(error, EXPLAINED) else error)
             return 1
         return 0
     finally:

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from ingest.log.damage import naming_damage
 from ingest.log.poison import NOTHING, Poison
 from schemas.events import AnyEvent
 from schemas.frames import Frame, FrameError, read_frame
@@ -110,7 +111,8 @@ class LogReader:
             try:
                 at = start
                 while at < stop:
-                    batches = await self._consumer.getmany(tp, timeout_ms=1_000, max_records=_BATCH)
+                    with naming_damage(self._consumer):
+                        batches = await self._consumer.getmany(tp, timeout_ms=1_000, max_records=_BATCH)
                     for record in batches.get(tp, ()):
                         if record.offset >= stop:
                             return
@@ -205,9 +207,10 @@ class _Merge:
             ]
             for p, tp in enumerate(self._partitions):
                 (self._consumer.resume if p in hungry else self._consumer.pause)(tp)
-            batches = await self._consumer.getmany(
-                *[self._partitions[p] for p in hungry], timeout_ms=500, max_records=_BATCH * len(starving)
-            )
+            with naming_damage(self._consumer):
+                batches = await self._consumer.getmany(
+                    *[self._partitions[p] for p in hungry], timeout_ms=500, max_records=_BATCH * len(starving)
+                )
             for tp, records in batches.items():
                 for record in records:
                     if record.offset < self._stops[tp.partition]:

@@ -5,6 +5,7 @@ One consumer, assigned by hand; it commits nothing and belongs to no group, so i
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from ingest.log.damage import DamagedLogError, naming_damage
 from ingest.log.topic_check import find_topics
 from schemas.kafka_options import kafka_client_options
 from schemas.settings import KafkaSettings
@@ -60,7 +62,12 @@ async def open_log(settings: KafkaSettings, fetch_bytes: int = PARTITION_FETCH) 
     )
     try:
         await consumer.start()
+        # Let a task begin that aiokafka has made: `stop` cancels it, and one that never began would end our own error.
+        await asyncio.sleep(0)
         yield LogSource(consumer, settings.events_topic, found.partitions)
+    except DamagedLogError as error:
+        text = str(error)
+        raise StackError(f"{text[0].upper()}{text[1:]}.") from error
     except OffsetOutOfRangeError as error:
         raise StackError(
             f"The log of {settings.events_topic} changed under this reading ({error}); try again."
@@ -132,7 +139,8 @@ class LogSource:
         self._begin(reading)
         heard = time.monotonic()
         while reading:
-            got = await self._consumer.getmany(timeout_ms=POLL_MS)
+            with naming_damage(self._consumer):
+                got = await self._consumer.getmany(timeout_ms=POLL_MS)
             batch: Batch = {}
             for tp, records in got.items():
                 partition = tp.partition
