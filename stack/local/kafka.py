@@ -14,7 +14,7 @@ import signal
 import struct
 import subprocess
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,8 @@ from stack.supervise import Unit
 JAVA_AT_LEAST = 17
 NODE_ID = 1
 API_VERSIONS = 18
+FORMATTED = frozenset({"meta.properties", "bootstrap.checkpoint", ".lock", "__cluster_metadata-0"})
+"""What formatting leaves, and a start that was broken off at its very beginning."""
 PROBE_SECONDS = 2.0
 LOG_FORMAT = (
     "-Dorg.slf4j.simpleLogger.showDateTime=true",
@@ -110,6 +112,11 @@ class LocalKafka:
                 f"The Kafka folder {self._logs} is damaged: {properties.name} is missing or has no cluster id. "
                 "Put a copy of the folder back, or move it away to begin with an empty log."
             )
+        if (lost := _lost(self._logs)) is not None:
+            raise StackError(
+                f"The Kafka folder {self._logs} is damaged: {lost} is missing, and Kafka would begin with an empty "
+                "one. Put a copy of the folder back, or move it away to begin with an empty log."
+            )
         return True
 
     def _format(self) -> None:
@@ -179,6 +186,34 @@ class LocalKafka:
             "broker.session.timeout.ms": 3000,
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
+
+
+def _lost(logs: Path) -> str | None:
+    """A log that a used folder must hold and does not: that of the cluster, or a partition that has had records.
+
+    Kafka itself takes a missing one for new. A folder that was formatted and never used holds nothing but its papers.
+    """
+    if {entry.name for entry in logs.iterdir()} <= FORMATTED:
+        return None
+    metadata = logs / "__cluster_metadata-0"
+    if not any(file.stat().st_size for pattern in ("*.log", "*.checkpoint") for file in metadata.glob(pattern)):
+        return metadata.name
+    return next((name for name in _had_records(logs) if not _kept(logs, name)), None)
+
+
+def _had_records(logs: Path) -> Iterator[str]:
+    """Folders of the partitions that Kafka had written to disk beyond their beginning: ``topic partition offset``."""
+    checkpoint = logs / "recovery-point-offset-checkpoint"
+    if checkpoint.is_file():
+        for line in checkpoint.read_text(encoding="utf-8", errors="replace").splitlines():
+            words = line.split()
+            if len(words) == 3 and words[2] != "0":
+                yield f"{words[0]}-{words[1]}"
+
+
+def _kept(logs: Path, name: str) -> bool:
+    """Whether a partition is there, or was being deleted (Kafka renames its folder first)."""
+    return (logs / name).is_dir() or any(logs.glob(f"{name}.*-delete"))
 
 
 async def api_versions(host: str, port: int) -> Health:

@@ -166,6 +166,11 @@ def test_a_damaged_kafka_folder_is_refused(data: Path) -> None:
     assert "is damaged: meta.properties is missing" in sentence
 
 
+def test_a_kafka_folder_without_the_log_of_its_cluster_is_refused(data: Path) -> None:
+    shutil.rmtree(data / "kafka" / "log" / "__cluster_metadata-0")
+    assert "is damaged: __cluster_metadata-0 is missing" in refused(data)
+
+
 def test_a_kafka_folder_of_another_cluster_is_explained_from_its_log(data: Path) -> None:
     meta = data / "kafka" / "log" / "meta.properties"
     meta.write_text(meta.read_text().replace("node.id=1", "node.id=7"))
