@@ -188,6 +188,8 @@ class Reading:
                 lookups = await stack.enter_async_context(open_log(self._kafka, fetch_bytes=1))
                 self._users = UsersByEpoch(lookups, self._wanted.users)
             chosen = await resolve_range(source, self._since, self._until, self._output.partitions)
+            for note in chosen.beyond:
+                self._complain(note)
             try:
                 await self._read(source, chosen)
             finally:

@@ -96,6 +96,8 @@ class _Replay:
         """Fold up to the bound."""
         async with open_log(self.kafka) as source:
             chosen = await resolve_range(source, None, until, partitions)
+            for note in chosen.beyond:
+                click.echo(f"mqledger: {note}", err=True)
             fold = FreshFold(source, chosen, history=history, skip_bad=self.skip_bad)
             try:
                 await fold.run(self.progress)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import time
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from schemas.positions import Position, offset_of, position
+from schemas.positions import Position, offset_of, position, position_text
 from stack.errors import StackError
-from stack.logreader.bounds import AtPositions, AtTime, AtVector, Bound
+from stack.logreader.bounds import AtPositions, AtTime, AtVector, Bound, time_text
 from stack.logreader.source import LogSource
 
 
@@ -17,6 +18,8 @@ class LogRange:
 
     since: dict[int, Position]
     until: dict[int, Position]
+    beyond: tuple[str, ...] = ()
+    """Sentences about bounds that lie behind the end of the log."""
 
     @property
     def start(self) -> dict[int, int]:
@@ -57,7 +60,21 @@ async def resolve_range(
         chosen &= set(partitions)
     lows = {p: max(first[p], position(begins[p], 0)) for p in sorted(chosen)}
     highs = {p: max(min(last[p], position(ends[p], 0)), lows[p]) for p in lows}
-    return LogRange(lows, highs)
+    beyond = (*_beyond(source, "--since", since, first, ends), *_beyond(source, "--until", until, last, ends))
+    return LogRange(lows, highs, beyond)
+
+
+def _beyond(
+    source: LogSource, option: str, bound: Bound | None, positions: dict[int, Position], ends: list[int]
+) -> Iterator[str]:
+    """Where the log ends, for each bound that lies behind that."""
+    if isinstance(bound, AtTime) and bound.ms > time.time_ns() // 1_000_000:
+        vector = ",".join(map(str, ends))
+        yield f"{option} {time_text(bound.ms)} is yet to come; {source.topic} ends, as of now, at {vector}"
+    for partition, at in positions.items():
+        if at > position(ends[partition], 0):
+            end = position_text(partition, position(ends[partition], 0))
+            yield f"{option} {position_text(partition, at)} is behind the end of {source.topic}, which is {end}"
 
 
 async def _positions_of(

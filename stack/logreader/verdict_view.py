@@ -7,6 +7,7 @@ import json
 from rich.console import Console
 from rich.table import Table
 
+from domain.models import TABLES
 from stack.logreader.lines import printable
 from stack.logreader.verify import NOT_PROVABLE, Difference, Verdict
 
@@ -40,13 +41,27 @@ def show_verdict(verdict: Verdict, out: Console) -> None:
 
 
 def difference_text(difference: Difference) -> str:
-    """One line: the row's key, the column, the live value and the folded one."""
-    where = printable(f"{difference.table} {'/'.join(map(str, difference.key))}")
+    """One line: the row's key by column, the column, the live value and the folded one."""
+    about = TABLES.get(difference.table)
+    names = about.key if about else ("partition",)  # `applied` is no table of the models
+    where = f"{difference.table} {_values(names, difference.key)}"
     if difference.column:
-        return f"{where}: {difference.column} is {difference.live!r}, the log says {difference.folded!r}"
+        return f"{where}: {difference.column} is {_value(difference.live)}, the log says {_value(difference.folded)}"
+    columns = about.columns if about else ()
     if difference.live is None:
-        return f"{where}: the row is missing; the log says {difference.folded!r}"
-    return f"{where}: the log knows no such row: {difference.live!r}"
+        return f"{where}: the row is missing; the log says {_values(columns, difference.folded)}"
+    return f"{where}: the log knows no such row: {_values(columns, difference.live)}"
+
+
+def _values(columns: tuple[str, ...], row: object) -> str:
+    """``column=value`` for each."""
+    assert isinstance(row, tuple)
+    return " ".join(f"{column}={_value(value)}" for column, value in zip(columns, row, strict=True))
+
+
+def _value(value: object) -> str:
+    """As JSON writes it; what came from a client can't write to the terminal."""
+    return printable(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def verdict_json(verdict: Verdict) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -135,4 +136,17 @@ def test_an_empty_log(cli: Cli) -> None:
 def test_partitions_that_there_are_not(past: Past, arguments: tuple[str, str]) -> None:
     result = past.cli.run("replay", *arguments)
     assert result.code == 1
-    assert "has no partition 9" in result.err
+    assert result.err == f"mqledger: {past.kafka.events_topic} has no partition 9; it has 0 to 3.\n"
+
+
+@pytest.mark.parametrize(
+    ("until", "words"),
+    [
+        ("2/99999.0", r"--until 2/99999\.0 is behind the end of \S+, which is 2/\d+\.0"),
+        ("2099-01-01", r"--until 2099-01-01T\S+ is yet to come; \S+ ends, as of now, at \d+,\d+,\d+,\d+"),
+    ],
+)
+def test_an_end_behind_that_of_the_log_is_said(past: Past, until: str, words: str) -> None:
+    result = past.cli.run("replay", "--until", until)
+    assert result.code == 0
+    assert re.match(f"mqledger: {words}\n", result.err)

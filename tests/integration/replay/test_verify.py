@@ -101,11 +101,17 @@ async def test_live_tables_are_what_the_log_says_and_every_difference_is_named(
 
     different = cli.run("replay", "--verify")
     assert different.code == 1
-    assert "sessions default/c1: username is 'mallory', the log says 'u1'" in different.out
-    assert "subscriptions default/c2/b: the row is missing" in different.out
-    assert "routes default/made/up/node-1/1: the log knows no such row" in different.out
-    assert "metrics 0//node-1/frames: value is " in different.out
-    assert "applied 2: partition_time is " in different.out
+    assert 'sessions tenant="default" client_id="c1": username is "mallory", the log says "u1"' in different.out
+    assert (
+        'subscriptions tenant="default" client_id="c2" filter="b": the row is missing; the log says tenant="default"'
+        in different.out
+    )
+    assert (
+        'filter="made/up" node="node-1" partition=1: the log knows no such row: partition=1 tenant="default"'
+        in different.out
+    )
+    assert 'metrics partition=0 tenant="" node="node-1" name="frames": value is ' in different.out
+    assert "applied partition=2: partition_time is " in different.out
     assert "5 differences" in different.out
     assert "sessions_history" in different.out
 
