@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from functools import cached_property
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from rich.console import Console
 
 from stack.config import Config, load
 from stack.console import console as standard_error
+
+WIDE = 400
+"""Columns where nobody looks at a screen: each row of a table stays one line."""
 
 
 class App:
@@ -30,8 +34,8 @@ class App:
 
     @cached_property
     def out(self) -> Console:
-        """Standard output, for results."""
-        return Console(highlight=False)
+        """Standard output, for results: as wide as the terminal, and in a pipe as wide as each line needs."""
+        return Console(highlight=False, width=None if sys.stdout.isatty() else WIDE)
 
     @property
     def err(self) -> Console:

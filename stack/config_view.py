@@ -11,7 +11,9 @@ from stack.config import Config, keys
 
 def settings_table(config: Config, changed: bool) -> Table:
     """Key, value and source of each setting; ``changed`` leaves the defaults out."""
-    table = Table("setting", "value", "from", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in ("setting", "value", "from"):
+        table.add_column(column, overflow="fold")
     for key in keys():
         setting = config.settings[key.dotted]
         if changed and setting.source == "default":

@@ -15,7 +15,9 @@ from stack.status import Status, runtime
 
 def status_tables(status: Status) -> Iterator[Table | str]:
     """Health of each part, then the lag of each partition, then versions."""
-    parts = Table("part", "live", "ready", "where", "version", box=None, pad_edge=False)
+    parts = Table(box=None, pad_edge=False)
+    for column in ("part", "live", "ready", "where", "version"):
+        parts.add_column(column, overflow="fold")
     for line in status.lines:
         parts.add_row(line.name, _word(line.live), _word(line.ready), line.where, line.version or "-")
     yield parts

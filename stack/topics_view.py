@@ -33,7 +33,9 @@ async def _check(settings: KafkaSettings) -> None:
 
 
 def _table(states: tuple[TopicState, ...]) -> Table:
-    table = Table("topic", "partitions", "replicas", "holds", "state", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    for column in ("topic", "partitions", "replicas", "holds", "state"):
+        table.add_column(column, overflow="fold")
     for state in states:
         found = state.found
         word = f"[red]{state.action}, wrong[/]" if state.problems else f"[green]{state.action}[/]"

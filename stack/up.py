@@ -11,13 +11,12 @@ import asyncio
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
-from ops.health import Health
 from schemas.settings import Secret
 from stack.config import PREFIX, Config, load
 from stack.console import Downloads
@@ -27,61 +26,12 @@ from stack.local.lock import LOCAL_FILE, lock_data
 from stack.local.ports import LOOPBACK, free_port, require_free
 from stack.local.services import Local, LocalPlan, prepare
 from stack.services import service_unit
+from stack.story import Story, endpoints
 from stack.supervise import Supervisor
 from stack.topics import ensure_topics
 
 SERVICE_START_SECONDS = 600.0
 """A node folds the log from its beginning before it is ready; it says how far it is in its health."""
-
-
-class Story:
-    """Tells on a console what the supervisor does, with the time of day once things run."""
-
-    def __init__(self, console: Console) -> None:
-        self._console = console
-
-    def step(self, text: str) -> None:
-        """A step of ours is done."""
-        self._console.print(f"[green]✓[/] {escape(text)}")
-
-    def starting(self, name: str) -> None:
-        """See Report."""
-        self._console.print(f"[dim]· {name} is starting[/]")
-
-    def waiting(self, name: str, detail: str) -> None:
-        """See Report."""
-        self._console.print(f"[dim]· {name} is not ready yet: {escape(detail)}[/]")
-
-    def ready(self, name: str, seconds: float) -> None:
-        """See Report."""
-        self.step(f"{name} is ready after {seconds:.1f} s")
-
-    def died(self, name: str, how: str, delay: float) -> None:
-        """See Report."""
-        self._event(f"[red]✗ {name} {escape(how)}[/]; it starts again in {delay:g} s")
-
-    def trouble(self, text: str) -> None:
-        """See Report."""
-        self._event(f"[yellow]! {escape(text)}[/]")
-
-    def health(self, name: str, health: Health) -> None:
-        """See Report."""
-        state = "[green]✓ well[/]" if health.ok else f"[yellow]! not ready[/]: {escape(health.detail)}"
-        self._event(f"{name} {state}")
-
-    def stopping(self, name: str) -> None:
-        """See Report."""
-        self._console.print(f"[dim]· {name} is stopping[/]")
-
-    def stopped(self, name: str, seconds: float, killed: bool) -> None:
-        """See Report."""
-        if killed:
-            self._console.print(f"[yellow]! {name} was killed after {seconds:.1f} s[/]")
-        else:
-            self.step(f"{name} stopped after {seconds:.1f} s")
-
-    def _event(self, text: str) -> None:
-        self._console.print(f"[dim]{time.strftime('%H:%M:%S')}[/] {text}")
 
 
 class Up:
@@ -94,6 +44,7 @@ class Up:
         self._data = Path(config.stack.local.data).absolute()
         self._supervisor = Supervisor(self._data, self._story, lock_data(self._data))
         self._stop = asyncio.Event()
+        self._postgres_port = 0
 
     async def run(self) -> None:
         """Start everything, follow it until asked to stop, stop everything. Raises StackError."""
@@ -101,9 +52,10 @@ class Up:
         self._listen_for_signals()
         try:
             if await self._unless_stopped(self._start):
-                self._console.print(self._endpoints(time.monotonic() - begun))
+                self._story.show(partial(self._endpoints, time.monotonic() - begun))
                 await self._unless_stopped(self._supervisor.watch)
         finally:
+            self._story.end()
             await self._supervisor.stop()
             (self._data / LOCAL_FILE).unlink(missing_ok=True)
 
@@ -116,6 +68,7 @@ class Up:
         if self._stop.is_set():
             self._supervisor.hurry()
             return
+        self._story.end()
         self._console.print("stopping; a second Ctrl-C kills what does not stop by itself")
         self._stop.set()
 
@@ -190,6 +143,7 @@ class Up:
     def _use(self, local: Local) -> None:
         """Point our services, and other commands started in this folder, at the two servers."""
         dsn = local.postgres.dsn
+        self._postgres_port = local.postgres.port
         bootstrap = f"{LOOPBACK}:{local.kafka.port}"
         changed = self._config.environment(kafka__bootstrap=bootstrap, postgres__dsn=Secret(dsn))
         self._config = load(None, changed)
@@ -220,23 +174,8 @@ class Up:
         self._story.step(f"tables are up to date ({len(applied)} migrations applied)")
 
     def _endpoints(self, seconds: float) -> Table:
-        config = self._config
-        mqtt = config.ingest.mqtt
-        api = f"http://{config.api.host}:{config.api.port}"
-        urls = {
-            "ingest": f"mqtt://{mqtt.host}:{mqtt.port}",
-            "projector": f"http://{config.projector.http_host}:{config.projector.http_port}/health/ready",
-            "api": f"{api}/api/v1/sessions",
-            "kafka": config.kafka.bootstrap,
-            "postgres": f"{LOOPBACK}, schema {config.postgres.schema}",
-        }
-        table = Table(title=f"mqledger is up after {seconds:.1f} s", title_justify="left")
-        for column in ("service", "health", "endpoint", "process"):
-            table.add_column(column, overflow="fold")
-        for name, url in urls.items():
-            running = self._supervisor.running[name]
-            state = "[green]well[/]" if running.health.ok else "[yellow]not ready[/]"
-            table.add_row(name, state, url, str(running.process.pid))
+        table = endpoints(self._config, self._supervisor.running, self._postgres_port)
+        table.title = f"mqledger is up after {seconds:.1f} s"
         table.caption = f"data and logs: {self._data} · Ctrl-C stops everything in order"
         table.caption_justify = "left"
         return table
