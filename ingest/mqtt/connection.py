@@ -8,9 +8,7 @@ the wheel's (:mod:`ingest.mqtt.timers`), the socket is :mod:`ingest.mqtt.socket`
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from ingest.mqtt import connect
 from ingest.mqtt.codec import (
@@ -27,6 +25,7 @@ from ingest.mqtt.codec import (
     encode,
 )
 from ingest.mqtt.requests import EVENT_BYTES, HANDLERS, take
+from ingest.mqtt.resend import Resend
 from ingest.mqtt.socket import Socket
 from ingest.mqtt.states import CLOSED, CONNECTING, NEW, OPEN
 from schemas.events import (
@@ -43,8 +42,6 @@ if TYPE_CHECKING:
     from ingest.mqtt.server import Server
     from ingest.node.session import Session
 
-_NOTHING: deque[int] = deque(maxlen=0)
-_NO_IDS: frozenset[int] = frozenset()
 _V5 = ProtocolVersion.V5
 
 
@@ -54,14 +51,12 @@ class Connection(Socket):
 
     __slots__ = (
         "aliases",
-        "awaiting_log",
         "client_id",
         "connected_event",
         "dropped",
         "ended",
         "eof",
         "epoch",
-        "first_sending",
         "held",
         "inbound",
         "keep_alive",
@@ -115,12 +110,7 @@ class Connection(Socket):
         """Bytes appended for this client and not applied yet, about."""
         self.window = 0
         self.max_out = 0
-        self.resend: deque[int] = _NOTHING
-        """Packet identifiers to be sent again before anything else."""
-        self.first_sending: set[int] | frozenset[int] = _NO_IDS
-        """Those among them that go out for the first time."""
-        self.awaiting_log: set[int] | frozenset[int] = _NO_IDS
-        """Those among them that may go only when their identifiers are in the log (QoS 2)."""
+        self.resend: Resend | None = None
         self.eof = False
         """The client has closed its side of the socket."""
         self.ended = False
@@ -128,36 +118,11 @@ class Connection(Socket):
         self.packets_in = self.messages_in = self.messages_out = self.dropped = 0
         self.reported = -1
 
-    def to_resend(self) -> deque[int]:
+    def to_resend(self) -> Resend:
         """``resend``, made when first needed."""
-        if self.resend is _NOTHING:
-            self.resend = deque()
+        if self.resend is None:
+            self.resend = Resend()
         return self.resend
-
-    def send_later(self, packet_id: int) -> None:
-        """A message that has its identifier goes out, for the first time, behind what is in ``resend``."""
-        if self.first_sending is _NO_IDS:
-            self.first_sending = set()
-        cast(set[int], self.first_sending).add(packet_id)
-        self.to_resend().append(packet_id)
-
-    def await_log(self, packet_id: int) -> None:
-        """The same, but not before its identifier is in the log."""
-        if self.awaiting_log is _NO_IDS:
-            self.awaiting_log = set()
-        cast(set[int], self.awaiting_log).add(packet_id)
-        self.send_later(packet_id)
-
-    def logged(self, packet_ids: Iterable[int]) -> None:
-        """Identifiers are in the log."""
-        if self.awaiting_log is not _NO_IDS:
-            cast(set[int], self.awaiting_log).difference_update(packet_ids)
-
-    def sent_again(self) -> None:
-        """The first of ``resend`` went out."""
-        packet_id = self.resend.popleft()
-        if packet_id in self.first_sending:
-            cast(set[int], self.first_sending).discard(packet_id)
 
     # The socket
 

@@ -24,6 +24,7 @@ from schemas.positions import Position
 
 if TYPE_CHECKING:
     from ingest.mqtt.connection import Connection
+    from ingest.mqtt.resend import Resend
     from ingest.mqtt.socket import Socket
 
 Append = Callable[[int, AnyEvent, object | None, int], None]
@@ -203,20 +204,20 @@ class Delivery:
             if unlogged:
                 self._send_first(session, connection, outbox, unlogged)
             else:
-                connection.to_resend().extend(outbox.inflight)
+                connection.to_resend().again(outbox.inflight)
             self.to_pump.add(session)
 
     def _send_first(self, session: Session, connection: Connection, outbox: Outbox, unlogged: set[int]) -> None:
         """Some QoS 2 identifiers were given by a connection whose ``sending`` came too late and is void."""
-        sending = []
+        sending, resend = [], connection.to_resend()
         for packet_id, item in outbox.inflight.items():
             if packet_id not in unlogged:
-                connection.to_resend().append(packet_id)
+                resend.again((packet_id,))
             elif session.persistent:
                 sending.append(_inflight(outbox, packet_id, item))
-                connection.await_log(packet_id)
+                resend.after_log(packet_id)
             else:
-                connection.send_later(packet_id)
+                resend.later(packet_id)
         self._log_sending(session, sending)
 
     def pump(self, session: Session) -> None:
@@ -224,7 +225,7 @@ class Delivery:
         connection, outbox = session.connection, session.outbox
         if connection is None or outbox is None or session.reading:
             return
-        if connection.resend and not self._send_again(session, connection, outbox):
+        if connection.resend and not self._send_again(session, connection, outbox, connection.resend):
             return
         sending: list[Inflight] = []
         pending = outbox.pending
@@ -245,9 +246,9 @@ class Delivery:
             packet_id = outbox.begin(item)
             if item & 3 == 2 and session.persistent:
                 sending.append(_inflight(outbox, packet_id, item))
-                connection.await_log(packet_id)
+                connection.to_resend().after_log(packet_id)
             elif sending:  # it stays behind the QoS 2 messages before it [MQTT-4.6.0-6]
-                connection.send_later(packet_id)
+                connection.to_resend().later(packet_id)
             else:
                 self._send(session, connection, outbox, packet_id, item, message, waited, False)
         self._log_sending(session, sending)
@@ -268,16 +269,16 @@ class Delivery:
             session.unlogged.difference_update(one.packet_id for one in messages)
         connection = session.connection
         if connection is not None:
-            connection.logged(one.packet_id for one in messages)
+            if connection.resend is not None:
+                connection.resend.logged(one.packet_id for one in messages)
             self.to_pump.add(session)
 
-    def _send_again(self, session: Session, connection: Connection, outbox: Outbox) -> bool:
-        resend = connection.to_resend()
+    def _send_again(self, session: Session, connection: Connection, outbox: Outbox, resend: Resend) -> bool:
         while resend:
             if connection.blocked or len(outbox.inflight) - len(resend) >= connection.window:
                 return False
-            packet_id = resend[0]
-            if packet_id in connection.awaiting_log:
+            packet_id = resend.queue[0]
+            if packet_id in resend.awaiting_log:
                 return False
             item = outbox.inflight.get(packet_id)
             if item is not None and outbox.states.get(packet_id) == AWAIT_PUBCOMP:
@@ -288,9 +289,9 @@ class Delivery:
                     return False
                 message, time = found
                 waited = self._waited(message, time)
-                first = packet_id in connection.first_sending
+                first = packet_id in resend.first
                 self._send(session, connection, outbox, packet_id, item, message, waited or 0, not first)
-            connection.sent_again()
+            resend.sent()
         return True
 
     def _send(

@@ -309,8 +309,8 @@ class World:
             connection = client.link.connection
             assert not connection.pending
             assert not connection.resend
-            assert not connection.awaiting_log
-            assert not connection.first_sending
+            assert connection.resend is None or not connection.resend.awaiting_log
+            assert connection.resend is None or not connection.resend.first
             session = connection.session
             assert session is not None
             assert not session.outbox, client.client_id
