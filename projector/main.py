@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -140,7 +141,11 @@ class Worker:
             async with asyncio.timeout(STOP_SECONDS):
                 await app.stop()
         except TimeoutError:
-            logger.warning("Faust did not stop within %.0f s", STOP_SECONDS)
+            # Its threads may hold partitions on, and would keep this process from ending; rows and positions are one
+            # transaction, so that it may end at any moment.
+            logger.critical("Faust did not stop within %.0f s; the process ends", STOP_SECONDS)
+            logging.shutdown()
+            os._exit(1)
 
     async def _pause(self, backoff: Backoff, why: str) -> None:
         delay = backoff.next()
