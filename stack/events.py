@@ -15,8 +15,9 @@ import click
 from domain.topics import valid_filter
 from schemas.settings import KafkaSettings
 from stack.app import App
+from stack.errors import StackError
 from stack.logreader.bounds import Bound, BoundError, parse_bound
-from stack.logreader.jsonlines import cloud_event_line, json_line
+from stack.logreader.jsonlines import cloud_event_line, cloud_source, json_line
 from stack.logreader.last import last_events
 from stack.logreader.lines import LineWriter
 from stack.logreader.payloads import PayloadForm
@@ -144,7 +145,8 @@ def events(
     Void events, of an incarnation of a node that a fence shuts out, are left out unless --void shows them. Fences are
     learned from what is read: with --since, one that lies before it is not known.
 
-    JSON: bytes are text when they are UTF-8, else {"base64": "..."}; docs/schemas describes `data`.
+    JSON: bytes are text when they are UTF-8, else {"base64": "..."}; docs/schemas describes `data`. CloudEvents:
+    `source` names cluster and topic by their ids, `id` is the position, `dataschema` names the file in docs/schemas.
 
     The exit code is 1 when a frame cannot be read (and not --skip-bad) or Kafka fails, and 130 after Ctrl-C.
     """
@@ -177,13 +179,15 @@ class Reading:
         self._status = StatusLine(output.progress)
         self._left = output.limit
         self._users: UsersByEpoch | None = None
-        self._line = self._writer()
+        self._line = self._writer("")
         self._begun = time.monotonic()
 
     async def run(self) -> None:
         """Read and write until the end, the limit or Ctrl-C."""
         async with AsyncExitStack() as stack:
             source = await stack.enter_async_context(open_log(self._kafka))
+            if self._output.form == "cloudevents":
+                self._line = self._writer(await _source_of(self._kafka))
             if self._wanted.users:
                 lookups = await stack.enter_async_context(open_log(self._kafka, fetch_bytes=1))
                 self._users = UsersByEpoch(lookups, self._wanted.users)
@@ -247,13 +251,25 @@ class Reading:
         self._status.clear()
         click.echo(f"mqledger: {sentence}", err=True)
 
-    def _writer(self) -> Callable[[Sighting], str]:
+    def _writer(self, source: str) -> Callable[[Sighting], str]:
         form, payloads = self._output.form, self._output.payloads
         if form == "json":
             return lambda sighting: json_line(sighting, payloads)
         if form == "cloudevents":
-            return lambda sighting: cloud_event_line(sighting, payloads, self._kafka.events_topic)
+            return lambda sighting: cloud_event_line(sighting, payloads, source)
         return LineWriter(payloads, colours=_colours()).line
+
+
+async def _source_of(kafka: KafkaSettings) -> str:
+    """The source of CloudEvents of this log. Raises :class:`StackError`."""
+    from projector.errors import NotYetError
+    from projector.metadata import identify
+
+    try:
+        identity = await identify(kafka)
+    except NotYetError as error:
+        raise StackError(f"{error}.") from error
+    return cloud_source(identity.cluster_id, kafka.events_topic, identity.topic_id)
 
 
 def _colours() -> bool:

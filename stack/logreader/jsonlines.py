@@ -6,13 +6,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 from schemas.plain import to_plain
 from schemas.positions import index_of, offset_of
 from stack.logreader.bounds import time_text
-from stack.logreader.payloads import PayloadForm, with_payloads
+from stack.logreader.payloads import PayloadForm, has_payload, with_payloads
 from stack.logreader.sighting import Sighting
+
+SCHEMA_URN: Final = "urn:mqledger:schema:"
+"""Before the tag of an event: the name of its JSON Schema, ``docs/schemas/<tag>.json``."""
 
 _dump = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -32,18 +36,28 @@ def json_line(sighting: Sighting, payloads: PayloadForm) -> str:
     })  # fmt: skip
 
 
-def cloud_event_line(sighting: Sighting, payloads: PayloadForm, topic: str) -> str:
-    """A CloudEvent: ``id`` is the position, unique in its ``source``, the topic; ``subject`` the client id."""
+def cloud_source(cluster_id: str, topic: str, topic_id: str) -> str:
+    """The ``source`` of a log's CloudEvents: no two logs share it, also not a topic made anew under the same name."""
+    return "/mqledger/" + "/".join(quote(part, safe="") for part in (cluster_id, topic, topic_id))
+
+
+def cloud_event_line(sighting: Sighting, payloads: PayloadForm, source: str) -> str:
+    """A CloudEvent: ``id`` is the position, unique in its ``source`` (:func:`cloud_source`); ``subject`` the client id.
+
+    ``dataschema`` names ``docs/schemas/<tag>.json``; it is left out where payloads are shown in a form of their own.
+    """
     event = sighting.event
     envelope: dict[str, Any] = {
         "specversion": "1.0",
         "id": sighting.place,
-        "source": f"/mqledger/{topic}",
+        "source": source,
         "type": f"mqledger.{event.KIND}",
         "time": time_text(sighting.time),
         "datacontenttype": "application/json",
         "node": sighting.node,
     }
+    if payloads == "text" or not has_payload(event):
+        envelope["dataschema"] = SCHEMA_URN + event.KIND
     client_id: str = getattr(event, "client_id", "")
     if client_id:
         envelope["subject"] = client_id

@@ -42,5 +42,10 @@ def with_payloads(data: dict[str, Any], event: Any, form: PayloadForm) -> dict[s
     return data
 
 
+def has_payload(event: Any) -> bool:
+    """Whether the event, or a will in it, has a payload."""
+    return hasattr(event, "payload") or getattr(event, "will", None) is not None
+
+
 def _other_form(payload: bytes, form: PayloadForm) -> dict[str, Any]:
     return {"hex": payload.hex()} if form == "hex" else {"bytes": len(payload)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import re
 import signal
 import subprocess
 
@@ -122,7 +123,7 @@ def test_cloud_events_and_payloads(past: Past) -> None:
     (event,) = past.cli.run("events", "--topic", "site/2/raw", "--format", "cloudevents", "--payload", "hex").json_lines
     assert event["type"] == "mqledger.published.1"
     assert event["subject"] == "sensor-2"
-    assert event["source"] == f"/mqledger/{past.kafka.events_topic}"
+    assert re.fullmatch(rf"/mqledger/[\w-]{{22}}/{re.escape(past.kafka.events_topic)}/[0-9a-f-]{{36}}", event["source"])
     assert event["data"]["payload"] == {"hex": "ff00"}
     assert past.cli.run("events", "--topic", "site/2/raw", "--payload", "none").lines[0].endswith("retain (2 B)")
 

@@ -7,6 +7,7 @@ import json
 import re
 from datetime import datetime
 
+import jsonschema
 import pytest
 from jsonschema import Draft202012Validator
 
@@ -14,7 +15,7 @@ from schemas.events import AnyEvent
 from schemas.jsonschema import documents
 from schemas.plain import from_plain
 from schemas.positions import position
-from stack.logreader.jsonlines import cloud_event_line, json_line
+from stack.logreader.jsonlines import cloud_event_line, cloud_source, json_line
 from stack.logreader.lines import LineWriter, printable
 from stack.logreader.payloads import SHOWN_BYTES, PayloadForm, shown_payload
 from stack.logreader.sighting import Sighting
@@ -23,6 +24,30 @@ from tests.golden.examples import FRAMES
 from tests.integration.replay.logwriter import connected, published
 
 EVENTS = FRAMES["everything"]
+SOURCE = cloud_source("5L6g3nShT-eMCtK--X86sw", "mq.events", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6")
+TEXT = {"type": "string", "minLength": 1}
+CLOUD_EVENT = {
+    # The JSON Schema of CloudEvents 1.0.2 (cloudevents/spec, formats/cloudevents.json), and section 3.1 on names.
+    "type": "object",
+    "required": ["id", "source", "specversion", "type"],
+    "properties": {
+        "id": TEXT,
+        "source": {**TEXT, "format": "uri-reference"},
+        "specversion": {**TEXT, "const": "1.0"},
+        "type": TEXT,
+        "datacontenttype": {**TEXT, "const": "application/json"},
+        "dataschema": {**TEXT, "format": "uri", "pattern": "^[a-z][a-z0-9+.-]*:[!-~]+$"},
+        "subject": TEXT,
+        "time": {**TEXT, "format": "date-time"},
+        "data": {},
+    },
+    "patternProperties": {"^[a-z0-9]{1,20}$": {}},
+    # Values of extensions are of the types of section 2.1 of the JSON format.
+    "additionalProperties": False,
+    "allOf": [
+        {"properties": {name: {"type": ["string", "boolean", "integer"]} for name in ("node", "tenant", "void")}}
+    ],
+}
 
 
 def _seen(event: AnyEvent, void: bool = False) -> Sighting:
@@ -93,16 +118,33 @@ def test_json_payloads_in_other_forms() -> None:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.KIND)
 def test_cloud_events_are_cloud_events(event: AnyEvent) -> None:
-    """Required attributes, their types and the names of extensions, as CloudEvents 1.0 section 3 says."""
-    found = json.loads(cloud_event_line(_seen(event, void=True), "text", "mq.events"))
-    assert found["specversion"] == "1.0"
-    assert (found["id"], found["source"], found["type"]) == ("3/120.4", "/mqledger/mq.events", f"mqledger.{event.KIND}")
+    """Attributes, their types and the names of extensions are what CloudEvents 1.0 says."""
+    found = json.loads(cloud_event_line(_seen(event, void=True), "text", SOURCE))
+    jsonschema.validate(found, CLOUD_EVENT, format_checker=Draft202012Validator.FORMAT_CHECKER)
+    assert (found["id"], found["source"], found["type"]) == ("3/120.4", SOURCE, f"mqledger.{event.KIND}")
     assert datetime.fromisoformat(found["time"]).timestamp() == 1_700_000_000.123
-    assert found["datacontenttype"] == "application/json"
     assert found.get("subject", "") == getattr(event, "client_id", "")
-    assert all(re.fullmatch("[a-z0-9]{1,20}", name) for name in found)
-    assert all(value != "" for value in found.values())
     assert from_plain(found["data"]) == event
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.KIND)
+def test_data_of_cloud_events_is_of_the_schema_that_they_name(event: AnyEvent) -> None:
+    for payloads in ("text", "hex", "none"):
+        found = json.loads(cloud_event_line(_seen(event), payloads, SOURCE))
+        if payloads == "text":
+            assert found["dataschema"] == f"urn:mqledger:schema:{event.KIND}"
+        if "dataschema" in found:
+            name = found["dataschema"].rpartition(":")[2] + ".json"
+            Draft202012Validator(documents()[name]).validate(found["data"])
+
+
+def test_sources_of_two_logs_differ() -> None:
+    """The same topic of two clusters, and one made anew under its name: `source` and `id` together are unique."""
+    logs = [("cluster-1", "mq.events", "topic-1"), ("cluster-2", "mq.events", "topic-1"),
+            ("cluster-1", "mq.events", "topic-2"), ("cluster-1/mq.events", "x", "topic-1")]  # fmt: skip
+    sources = {cloud_source(*log) for log in logs}
+    assert len(sources) == len(logs)
+    assert all(re.fullmatch(r"/mqledger/[\w.%-]+/[\w.%-]+/[\w.%-]+", source) for source in sources)
 
 
 class _Terminal(io.StringIO):
