@@ -20,6 +20,10 @@ LAZY: Mapping[str, str] = {"events": "stack.events", "replay": "stack.replay"}
 """Commands that live in modules of their own, under the same name there."""
 
 
+SERVERS: Mapping[str, str] = {"aiokafka": "Kafka", "asyncpg": "Postgres"}
+"""Whose failure it is, by the package of the exception."""
+
+
 class Failure(click.ClickException):
     """A sentence for a person, without a traceback."""
 
@@ -44,17 +48,29 @@ class Commands(click.Group):
         return super().get_command(ctx, cmd_name)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what a person can mend is one sentence."""
+        """Run a command; what a person can mend is one sentence, without a traceback."""
         try:
             return super().invoke(ctx)
         except (StackError, SettingsError) as error:
             raise Failure(str(error)) from error
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
+        except Exception as error:
+            if not (sentence := explained(error)):
                 raise
-            raise Failure(
-                f"There is no space left for {error.filename or 'a file'}; free some and try again."
-            ) from error
+            raise Failure(sentence) from error
+
+
+def explained(error: Exception) -> str:
+    """A sentence about a failure of what we use; empty for anything else, which is a defect of ours."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"There is no space left for {error.filename or 'a file'}; free some and try again."
+    server = SERVERS.get(type(error).__module__.partition(".")[0])
+    if server is not None:
+        return f"{server} failed: {type(error).__name__}: {error}; see `mqledger status`."
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename} can't be used: {error.strerror}."
+    if isinstance(error, ConnectionError | TimeoutError) and not isinstance(error, BrokenPipeError):  # no reader left
+        return f"A connection broke ({error.strerror or type(error).__name__}); see `mqledger status`."
+    return ""
 
 
 def _found(module: str) -> bool:

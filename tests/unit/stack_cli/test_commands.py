@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
+from aiokafka.errors import KafkaTimeoutError
+from asyncpg import InsufficientPrivilegeError
 from click.testing import CliRunner
 
-from stack.cli import cli
+from stack.cli import cli, explained
 
 
 @pytest.mark.parametrize(
@@ -43,3 +47,29 @@ def test_without_kafka_it_is_one_sentence(command: str, monkeypatch: pytest.Monk
     assert result.exit_code == 1
     assert "Kafka can't be reached at 127.0.0.1:1" in result.output
     assert len(result.output.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (OSError(errno.ENOSPC, "full", "x.json"), "There is no space left for x.json; free some and try again."),
+        (PermissionError(errno.EACCES, "Permission denied", "x.json"), "x.json can't be used: Permission denied."),
+        (KafkaTimeoutError("late"), "Kafka failed: KafkaTimeoutError: KafkaTimeoutError: late; see `mqledger status`."),
+        (InsufficientPrivilegeError("no"), "Postgres failed: InsufficientPrivilegeError: no; see `mqledger status`."),
+        (ConnectionResetError(errno.ECONNRESET, "reset"), "A connection broke (reset); see `mqledger status`."),
+        (TimeoutError(), "A connection broke (TimeoutError); see `mqledger status`."),
+        (BrokenPipeError(errno.EPIPE, "who reads has gone"), ""),
+        (KeyError("ours"), ""),
+        (ValueError("ours"), ""),
+    ],
+)
+def test_what_a_person_can_mend_is_a_sentence_and_a_defect_is_not(error: Exception, sentence: str) -> None:
+    assert explained(error) == sentence
+
+
+def test_the_list_of_commands_is_whole_at_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    result = CliRunner().invoke(cli, ["--help"], terminal_width=80)
+    commands = result.output.partition("Commands:")[2].strip().splitlines()
+    assert len(commands) == 11
+    assert not [line for line in commands if line.endswith("...")]
