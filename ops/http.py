@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from ops.health import Health
@@ -40,6 +40,7 @@ class OpsServer:
 
 async def serve_ops(host: str, port: int, live: Check, ready: Check, registry: CollectorRegistry) -> OpsServer:
     """Start the server; port 0 takes a free one. Raises OSError when the address can't be bound."""
+    disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter and histogram
     application = web.Application(middlewares=[_errors])
     handlers = {"/health/live": _health(live), "/health/ready": _health(ready), "/metrics": _metrics(registry)}
     for path, handler in handlers.items():

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
@@ -24,6 +24,7 @@ class Metrics:
     """Counts answers, and shows what the watch knows at the moment of a scrape."""
 
     def __init__(self, watch: Callable[[], Watch]) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter and histogram
         own = CollectorRegistry()
         self._answers = Counter(
             "mqledger_api_answers", "Answers by route and status.", ("route", "status"), registry=own

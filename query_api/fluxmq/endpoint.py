@@ -24,8 +24,10 @@ AT_LEAST_HEADER: Final = b"mqledger-at-least"
 class Asked:
     """One request: what it asks, and how fresh the answer is."""
 
-    def __init__(self, service: Service, request: Request[Any, Any, Any]) -> None:
+    def __init__(self, service: Service, request: Request[Any, Any, Any], route: str) -> None:
         self.service = service
+        self.route = route
+        """As what it is counted; a handler of several kinds of paths says which one it was."""
         self._request = request
         self._freshness: Freshness | None = None
 
@@ -59,15 +61,15 @@ class Asked:
 Handler = Callable[[Asked], Awaitable[ASGIResponse]]
 
 
-def endpoint(service: Service, route: str, handler: Handler, *more_paths: str) -> HTTPRouteHandler:
+def endpoint(service: Service, path: str, handler: Handler, label: str = "") -> HTTPRouteHandler:
     """A Litestar handler that answers GET by ``handler`` and everything else as the dialect does.
 
-    ``route`` is the path, and the label in metrics; ``more_paths`` lead to the same handler.
+    ``label`` names it in metrics, the path by default; a handler that serves several kinds of paths sets its own.
     """
 
     async def answer(request: Request[Any, Any, Any]) -> ASGIApp:
         started = time.perf_counter()
-        asked = Asked(service, request)
+        asked = Asked(service, request, label or path)
         try:
             # Litestar answers OPTIONS by itself unless it is declared; other methods it refuses, see app.py.
             if request.method != "GET":
@@ -75,8 +77,7 @@ def endpoint(service: Service, route: str, handler: Handler, *more_paths: str) -
             response = await handler(asked)
         except Exception as error:
             response = answer_error(error, asked.headers())
-        service.metrics.answered(route, response.status_code, time.perf_counter() - started)
+        service.metrics.answered(asked.route, response.status_code, time.perf_counter() - started)
         return response
 
-    paths = [route, *more_paths]
-    return HTTPRouteHandler(paths, http_method=["GET", "OPTIONS"], include_in_schema=False, name=route)(answer)
+    return HTTPRouteHandler([path], http_method=["GET", "OPTIONS"], include_in_schema=False, name=path)(answer)

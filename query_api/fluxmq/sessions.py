@@ -20,17 +20,21 @@ from query_api.service import Service
 
 LIST: Final = "/api/v1/sessions"
 DETAIL: Final = "/api/v1/sessions/{client_id:path}"
+ONE: Final = "/api/v1/sessions/{client_id}"
+"""The detail in metrics."""
 
 
 def routes(service: Service) -> list[HTTPRouteHandler]:
     """Both endpoints. The raw path decides which one is meant: Litestar sees ``/sessions/%2F`` as the list."""
-    return [endpoint(service, LIST, _list_or_detail), endpoint(service, DETAIL, _list_or_detail)]
+    return [endpoint(service, LIST, _list_or_detail), endpoint(service, DETAIL, _list_or_detail, ONE)]
 
 
 async def _list_or_detail(asked: Asked) -> ASGIResponse:
     rest = tail(asked.raw_path, LIST.encode())
     if rest in (b"", b"/"):
+        asked.route = LIST
         return await _list(asked)
+    asked.route = ONE
     return await _detail(asked, rest)
 
 

@@ -19,18 +19,22 @@ from query_api.service import Service
 
 LIST: Final = "/api/v1/subscriptions"
 CLIENTS: Final = "/api/v1/subscriptions/{filter:path}"
+OF_ONE: Final = "/api/v1/subscriptions/{filter}/clients"
+"""The clients in metrics."""
 _CLIENTS_END: Final = b"/clients"
 
 
 def routes(service: Service) -> list[HTTPRouteHandler]:
     """Both endpoints; the raw path decides which one is meant, since filters hold encoded slashes."""
-    return [endpoint(service, LIST, _list_or_clients), endpoint(service, CLIENTS, _list_or_clients)]
+    return [endpoint(service, LIST, _list_or_clients), endpoint(service, CLIENTS, _list_or_clients, OF_ONE)]
 
 
 async def _list_or_clients(asked: Asked) -> ASGIResponse:
     rest = tail(asked.raw_path, LIST.encode())
     if rest in (b"", b"/"):
+        asked.route = LIST
         return await _list(asked)
+    asked.route = OF_ONE
     return await _clients(asked, _filter(rest))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 
 from tests.contract.query_api.client import Api
@@ -116,6 +117,27 @@ def test_health(api: Api) -> None:
     for path in ("/health/live", "/health/ready"):
         answer = api.get(path)
         assert (answer.status, answer.json()) == (200, {"status": "ok", "detail": ""})
+
+
+def test_metrics_tell_routes_apart(api: Api) -> None:
+    sessions, filters = "/api/v1/sessions", "/api/v1/subscriptions"
+    # A client id that is a slash: Litestar takes it for the list.
+    targets = {f"{sessions}/%2F": f"{sessions}/{{client_id}}", f"{filters}/a/clients": f"{filters}/{{filter}}/clients",
+               sessions: sessions, f"{filters}/": filters, "/api/v1/stats": "/api/v1/stats"}  # fmt: skip
+    for target, label in targets.items():
+        before = counted(api, label)
+        api.get(target)
+        assert counted(api, label) == before + 1, target
+    assert ":path" not in api.get("/metrics").body.decode()
+
+
+def counted(api: Api, label: str) -> float:
+    """How many answers there were of a route."""
+    text = api.get("/metrics").body.decode()
+    found = re.findall(
+        rf'^mqledger_api_answers_total{{route="{re.escape(label)}",status="\d+"}} (\S+)$', text, re.MULTILINE
+    )
+    return sum(map(float, found))
 
 
 def test_metrics(api: Api, tables: Tables) -> None:
