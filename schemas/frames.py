@@ -328,6 +328,13 @@ def frame_headers(
     node: str, incarnation: int, sequence: int, stamp: int, depends: list[int], events: Sequence[AnyEvent]
 ) -> list[tuple[str, bytes]]:
     """The Kafka headers of a frame with these events."""
+    return headers_and_traffic(node, incarnation, sequence, stamp, depends, events)[0]
+
+
+def headers_and_traffic(
+    node: str, incarnation: int, sequence: int, stamp: int, depends: list[int], events: Sequence[AnyEvent]
+) -> tuple[list[tuple[str, bytes]], list[Traffic]]:
+    """The same, and the traffic that they tell of, for who counts what it writes."""
     counts, traffic, clients, topics = summarize(events)
     header = FrameHeader(FORMAT, node, incarnation, sequence, stamp, depends, counts, traffic)
-    return [("frame", _encoder.encode(header)), ("clients", clients), ("topics", topics)]
+    return [("frame", _encoder.encode(header)), ("clients", clients), ("topics", topics)], traffic

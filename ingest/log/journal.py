@@ -19,12 +19,13 @@ from collections.abc import Callable, Sequence
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from ingest.log.appends import Appends
 from ingest.log.lane import Lane, Owner, Sealed
 from ingest.log.reader import LogReader, LogTruncatedError, Read
 from ingest.log.record import Applied, Apply
 from ingest.settings import LogSettings
 from schemas.events import AnyEvent
-from schemas.frames import encode_events, frame_headers
+from schemas.frames import encode_events, frame_headers, headers_and_traffic
 from schemas.kafka_options import kafka_client_options
 from schemas.settings import KafkaSettings
 
@@ -55,6 +56,7 @@ class Journal:
         self.landed_at = time.monotonic()
         """When an append last landed, or the journal was last idle; on the monotonic clock."""
         self.frames = 0
+        self.appends = Appends()
         self._kafka = kafka
         self._settings = settings
         self._reader = reader
@@ -155,7 +157,8 @@ class Journal:
     async def write(self, partition: int, events: list[AnyEvent], incarnation: int, sequence: int) -> int:
         """Append one frame outside the lanes and return its offset; it is applied when it is read back."""
         stamp = self._next_stamp()
-        future = await self._send(partition, events, encode_events(events), incarnation, sequence, stamp)
+        headers = frame_headers(self.node, incarnation, sequence, stamp, self.vector, events)
+        future = await self._send(partition, encode_events(events), headers)
         try:
             metadata = await future
         except KafkaError as error:
@@ -177,21 +180,19 @@ class Journal:
         self._stamp = max(time.time_ns() // 1_000_000 << 16, self._stamp + 1)
         return self._stamp
 
-    async def _send(
-        self, partition: int, events: list[AnyEvent], value: bytes, incarnation: int, sequence: int, stamp: int
-    ) -> asyncio.Future[object]:
+    async def _send(self, partition: int, value: bytes, headers: list[tuple[str, bytes]]) -> asyncio.Future[object]:
         producer = self._producer
         if producer is None:
             raise AppendError("the producer is closed")
         batch = producer.create_batch()
-        headers = frame_headers(self.node, incarnation, sequence, stamp, self.vector, events)
         if batch.append(key=None, value=value, timestamp=None, headers=headers) is None:
-            raise ValueError(f"a frame of {len(events)} events does not fit a batch")
+            raise ValueError(f"a frame of {len(value)} bytes does not fit a batch")
         return await producer.send_batch(batch, self._kafka.events_topic, partition=partition)  # type: ignore[no-any-return]
 
     async def _write_lanes(self, lanes: list[Lane]) -> None:
         """Seal and send a frame of each lane, together, and apply them as they land."""
         settings = self._settings
+        now = time.monotonic()
         sent = []
         for lane in lanes:
             lane.queued = False
@@ -199,9 +200,11 @@ class Journal:
                 self.incarnation, self._next_stamp(), settings.max_frame_events, settings.max_frame_bytes
             )
             value = self._encoded(lane, sealed)
-            future = await self._send(
-                lane.partition, sealed.events, value, sealed.incarnation, sealed.sequence, sealed.stamp
+            sealed.sealed_at, sealed.bytes = now, len(value)
+            headers, sealed.traffic = headers_and_traffic(
+                self.node, sealed.incarnation, sealed.sequence, sealed.stamp, self.vector, sealed.events
             )
+            future = await self._send(lane.partition, value, headers)
             sent.append((lane, sealed, future))
         for lane, sealed, future in sent:
             try:
@@ -298,6 +301,7 @@ class Journal:
         self.frames += 1
         self.pending_bytes -= sealed.size
         self.landed_at = time.monotonic()
+        self.appends.landed(sealed, self.landed_at)
         self._apply_frame(
             Applied(
                 lane.partition,

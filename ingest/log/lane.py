@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from schemas.events import AnyEvent
+from schemas.frames import Traffic
 
 
 class Owner(Protocol):
@@ -14,7 +16,7 @@ class Owner(Protocol):
 class Sealed:
     """A frame that was handed to Kafka and whose fate is not known yet."""
 
-    __slots__ = ("events", "incarnation", "owners", "sequence", "size", "stamp")
+    __slots__ = ("bytes", "events", "incarnation", "owners", "sealed_at", "sequence", "size", "stamp", "traffic")
 
     def __init__(
         self,
@@ -31,6 +33,11 @@ class Sealed:
         self.incarnation = incarnation
         self.sequence = sequence
         self.stamp = stamp
+        self.sealed_at = 0.0
+        """When, on the monotonic clock; this and what follows is told by whoever writes the frame."""
+        self.bytes = 0
+        """Length of the frame's value."""
+        self.traffic: Sequence[Traffic] = ()
 
 
 class Lane:

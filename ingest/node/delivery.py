@@ -72,7 +72,7 @@ class Delivery:
         self._append = append
         self._now = now
         self._counters = counters
-        self._packets_out = counters.packets_out
+        self._messages_out = counters.messages_out
         self.to_flush: list[Socket] = []
         """Connections with something in ``out``."""
         self.to_pump: set[Session] = set()
@@ -136,7 +136,7 @@ class Delivery:
                 self._homes[session.partition].dirty.add(session)
         out.append(tail)
         connection.messages_out += 1
-        self._packets_out[3] += 1
+        self._messages_out[qos] += 1
         if not connection.to_flush:
             connection.to_flush = True
             self.to_flush.append(connection)
@@ -166,12 +166,12 @@ class Delivery:
             if connection.max_out and len(head) + len(tail) > connection.max_out:
                 self._drop(session, "packet_too_large", None)
                 return
-            self._publish(connection, head, tail)
+            self._publish(connection, 0, head, tail)
 
-    def _publish(self, connection: Connection, *parts: bytes) -> None:
+    def _publish(self, connection: Connection, qos: int, *parts: bytes) -> None:
         connection.out.extend(parts)
         connection.messages_out += 1
-        self._packets_out[3] += 1
+        self._messages_out[qos] += 1
         if not connection.to_flush:
             connection.to_flush = True
             self.to_flush.append(connection)
@@ -311,7 +311,7 @@ class Delivery:
             outbox.forget(packet_id)
             self._drop(session, "packet_too_large", item)
             return
-        self._publish(connection, head, PACKET_ID[packet_id], tail)
+        self._publish(connection, item & 3, head, PACKET_ID[packet_id], tail)
 
     def _find(self, session: Session, item: Entry) -> tuple[Message, int] | None:
         partition, position = partition_of_entry(item), position_of_entry(item)

@@ -18,10 +18,6 @@ from schemas.events import Behind, ClientCounters, Counters, Cursor, Heartbeat, 
 
 log = logging.getLogger(__name__)
 
-_PACKET_NAMES = (
-    *("connect", "connack", "publish", "puback", "pubrec", "pubrel", "pubcomp", "subscribe", "suback"),
-    *("unsubscribe", "unsuback", "pingreq", "pingresp", "disconnect", "auth"),
-)
 _CHUNK = 400
 """Clients in one ``measured``."""
 _PROGRESS_BYTES = 131_072
@@ -107,15 +103,11 @@ class Duties:
         for name, value in gauges.items():
             self._maxima[name] = max(value, self._maxima.get(name, 0))
         self._maxima["connections"] = max(self._maxima["connections"], server.max_connections)
-        totals = dict(counters.totals)
-        totals["bytes.sent"] = counters.bytes_out
-        totals["bytes.received"] = counters.bytes_in
+        totals = counters.named()
         totals["log.frames"] = self._journal.frames
         totals["log.frames.void"] = node.void_frames
-        for kind, count in counters.packets_in.items():
-            totals[f"packets.{kind.__name__.removesuffix('Packet').lower()}.received"] = count
-        for code, name in enumerate(_PACKET_NAMES, 1):
-            totals[f"packets.{name}.sent"] = counters.packets_out[code]
+        for qos, count in enumerate(self._journal.appends.messages):
+            totals[f"messages.received.qos{qos}"] = count
         settings = self._settings
         return Heartbeat(
             node=node.name,
