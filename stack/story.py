@@ -16,12 +16,15 @@ from stack.local.ports import LOOPBACK
 from stack.services import endpoint
 from stack.supervise import Running
 
+LEAST_ROWS = 22
+"""Of a terminal on which the table is drawn again: on a lower one its top would scroll away each time."""
+
 
 class Story:
     """Tells on a console what the supervisor does, with the time of day once things run.
 
-    On a terminal the table of endpoints stays below the lines and is drawn again when something changes; elsewhere it
-    is printed once and the lines tell what changes.
+    On a terminal of some height the table of endpoints stays below the lines and is drawn again when something changes;
+    elsewhere it is printed once and the lines tell what changes.
     """
 
     def __init__(self, console: Console) -> None:
@@ -32,7 +35,7 @@ class Story:
     def show(self, table: Callable[[], Table]) -> None:
         """Everything runs: show where, and how it is."""
         self._table = table
-        if not self._console.is_terminal:
+        if not self._console.is_terminal or self._console.height < LEAST_ROWS:
             self._console.print(table())
             return
         self._live = Live(table(), console=self._console, auto_refresh=False, vertical_overflow="visible")

@@ -23,9 +23,10 @@ def naming_damage(consumer: AIOKafkaConsumer) -> Iterator[None]:
     try:
         yield
     except CorruptRecordException as error:
+        what = "checksum" if "CRC" in str(error) else "structure"
         raise DamagedLogError(
-            f"the log of {_place(consumer)} ({error}): put back a copy of Kafka's folder, or of that "
-            "partition from another replica; without one, begin with an empty log (kafka.topic_prefix, or move the "
+            f"the log of {_place(consumer)} (a batch has a wrong {what}): put back a copy of Kafka's folder, or of "
+            "that partition from another replica; without one, begin with an empty log (kafka.topic_prefix, or move the "
             "folder away)"
         ) from error
 
@@ -34,6 +35,7 @@ def _place(consumer: AIOKafkaConsumer) -> str:
     """The partition and offset at which unpacking ended. The error itself tells only the partition, as text."""
     for tp, fetched in consumer._fetcher._records.items():
         batches = getattr(fetched, "_partition_records", None)
-        if batches is not None and batches._records_iterator.gi_frame is None:
+        unpacking = getattr(batches, "_records_iterator", None)
+        if batches is not None and unpacking is not None and unpacking.gi_frame is None:
             return f"partition {tp.partition} of {tp.topic} is damaged at offset {batches.next_fetch_offset}"
     return "a partition is damaged"

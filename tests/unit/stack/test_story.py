@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import cast
 
+import pytest
 from rich.console import Console
 from rich.table import Table
 
@@ -34,8 +35,8 @@ def table(**health: Health) -> Table:
     return endpoints(config, running(**health), 25433)
 
 
-def screen(width: int = 80) -> Console:
-    return Console(file=io.StringIO(), force_terminal=True, width=width, color_system=None, highlight=False)
+def screen(height: int = 24) -> Console:
+    return Console(file=io.StringIO(), force_terminal=True, width=80, height=height, color_system=None, highlight=False)
 
 
 def written(console: Console) -> str:
@@ -84,8 +85,8 @@ def test_on_a_terminal_the_table_follows_the_health() -> None:
     assert "127.0.0.1:9092" not in after.partition("stopping")[2], "what follows is lines alone"
 
 
-def test_elsewhere_it_is_printed_once() -> None:
-    console = Console(file=io.StringIO(), width=80)
+@pytest.mark.parametrize("console", [Console(file=io.StringIO(), width=80), screen(height=12)], ids=["pipe", "low"])
+def test_elsewhere_it_is_printed_once(console: Console) -> None:
     story = Story(console)
     story.show(table)
     story.health("api", Health(False, "away"))
