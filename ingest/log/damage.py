@@ -26,8 +26,8 @@ def naming_damage(consumer: AIOKafkaConsumer) -> Iterator[None]:
         what = "checksum" if "CRC" in str(error) else "structure"
         raise DamagedLogError(
             f"the log of {_place(consumer)} (a batch has a wrong {what}): put back a copy of Kafka's folder, or of "
-            "that partition from another replica; without one, begin with an empty log (kafka.topic_prefix, or move the "
-            "folder away)"
+            "that partition from another replica; without one, begin with an empty log (kafka.topic_prefix, or move "
+            "the folder away)"
         ) from error
 
 

@@ -84,7 +84,9 @@ def test_workers_share_their_metrics(ready_postgres: PostgresSettings, tmp_path:
 
 
 def test_a_refusal_is_a_sentence(ready_postgres: PostgresSettings, tmp_path: Path) -> None:
-    service = new_service("api", KafkaSettings(), ready_postgres, tmp_path, {"api__host": "0.0.0.0"}).start(wait=False)
+    service = new_service("api", KafkaSettings(), ready_postgres, tmp_path, {})
+    service.environment["MQLEDGER_API__HOST"] = "0.0.0.0"
+    service.start(wait=False)
     try:
         assert service.process is not None
         assert service.process.wait(20) != 0
