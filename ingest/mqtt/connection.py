@@ -410,9 +410,11 @@ class Connection(Socket):
         self.server.append(self.partition, event, None, size)
 
     def measured(self) -> Counters:
-        """The connection's counters."""
+        """The connection's counters, for the log, where they are then known."""
         session = self.session
         outbox = session.outbox if session is not None else None
+        if session is not None:
+            session.reported = len(outbox.pending) if outbox is not None else 0
         return Counters(
             len(outbox.inflight) if outbox is not None else 0,
             len(outbox.pending) if outbox is not None else 0,

@@ -80,6 +80,8 @@ class Delivery:
         self._drops: dict[tuple[Session, str], _Drops] = {}
         self.catching_up = True
         """While the past is folded, queue limits are not applied: what they dropped is in the log."""
+        self.turned: set[Session] = set()
+        """Sessions whose queue has begun, or ended, since its length was last reported."""
         self.moved_away: set[Session] = set()
         """Sessions that are away and whose queue changed since it was last reported."""
 
@@ -354,6 +356,8 @@ class Delivery:
         outbox.offer(item, ids)
         if session.connection is None:
             self.moved_away.add(session)
+            if not session.reported:
+                self.turned.add(session)
         elif session.persistent and not session.behind:
             self._homes[session.partition].dirty.add(session)  # the next progress must not pass it over
 

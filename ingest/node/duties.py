@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _CHUNK = 400
 """Clients in one ``measured``."""
+_TURNED = 100
+"""Most sessions whose queue has begun or ended that are reported with one progress."""
 _PROGRESS_BYTES = 131_072
 """Bytes of one ``progress``, about, above which another one begins."""
 
@@ -44,6 +46,7 @@ class Duties:
             if home.dirty:
                 self._progress_of(home, vector)
         self._node.delivery.report_drops()
+        self._report(self._turned())
 
     def _progress_of(self, home: Home, vector: list[int]) -> None:
         sessions: list[Behind] = []
@@ -62,6 +65,8 @@ class Duties:
             if session.connection is None or session.state is None:
                 continue
             behind = bool(session.outbox)
+            if session.reported and (session.outbox is None or not session.outbox.pending):
+                self._node.delivery.turned.add(session)
             if behind or session.behind:
                 cursor = session.outbox.cursor(vector) if session.outbox is not None else Cursor([])
                 yield Behind(session.tenant, session.client_id, session.epoch, cursor)
@@ -69,19 +74,31 @@ class Duties:
 
     def measure(self) -> None:
         """Report the counters of clients for which something changed, and the queues of sessions that are away."""
-        rows: dict[int, list[ClientCounters]] = {}
+        rows: list[tuple[int, ClientCounters]] = []
         for connection in self._server.connections:
             if _changed(connection):
                 connection.reported = connection.packets_in + connection.messages_out
-                row = ClientCounters(connection.tenant, connection.client_id, connection.epoch, connection.measured())
-                rows.setdefault(connection.partition, []).append(row)
+                rows.append((connection.partition, _row(connection, connection.measured())))
         away, self._node.delivery.moved_away = self._node.delivery.moved_away, set()
-        for session in away:
-            if session.connection is None and session.state is not None and session.outbox is not None:
-                counters = Counters(len(session.outbox.inflight), len(session.outbox.pending))
-                row = ClientCounters(session.tenant, session.client_id, session.epoch, counters)
-                rows.setdefault(session.partition, []).append(row)
-        for partition, found in rows.items():
+        queues = [_queue_of(session) for session in away if session.connection is None]
+        self._report(rows + [row for row in queues if row is not None])
+
+    def _turned(self) -> list[tuple[int, ClientCounters]]:
+        """Rows of sessions whose queue has begun or ended: these are not left waiting for their turn to be measured."""
+        turned = self._node.delivery.turned
+        rows: list[tuple[int, ClientCounters]] = []
+        while turned and len(rows) < _TURNED:
+            session = turned.pop()
+            queued = len(session.outbox.pending) if session.outbox is not None else 0
+            if bool(queued) != bool(session.reported) and (row := _queue_of(session)) is not None:
+                rows.append(row)
+        return rows
+
+    def _report(self, rows: Iterable[tuple[int, ClientCounters]]) -> None:
+        by_partition: dict[int, list[ClientCounters]] = {}
+        for partition, row in rows:
+            by_partition.setdefault(partition, []).append(row)
+        for partition, found in by_partition.items():
             for start in range(0, len(found), _CHUNK):
                 part = found[start : start + _CHUNK]
                 self._node.append(partition, Measured(part), None, 64 + 128 * len(part))
@@ -132,6 +149,22 @@ def _size_of(behind: Behind) -> int:
     cursor = behind.cursor
     ids = sum(len(one.subscription_ids) for one in cursor.inflight)
     return 96 + len(behind.client_id) + 9 * len(cursor.low) + 32 * len(cursor.inflight) + 5 * ids
+
+
+def _row(client: Connection | Session, counters: Counters) -> ClientCounters:
+    return ClientCounters(client.tenant, client.client_id, client.epoch, counters)
+
+
+def _queue_of(session: Session) -> tuple[int, ClientCounters] | None:
+    """The partition of a session and what is known of its queue; None when it is over."""
+    if session.state is None:
+        return None
+    if session.connection is not None:
+        return session.partition, _row(session, session.connection.measured())
+    if session.outbox is None:
+        return None
+    session.reported = len(session.outbox.pending)
+    return session.partition, _row(session, Counters(len(session.outbox.inflight), session.reported))
 
 
 def _changed(connection: Connection) -> bool:
