@@ -316,7 +316,7 @@ class Connection(Socket):
             self.server.packets_out[answer[0] >> 4] += 1
             if not self.to_flush:
                 self.to_flush = True
-                self.server.delivery.enqueue(self)
+                self.server.delivery.to_flush.append(self)
 
     def settle(self, size: int) -> None:
         """Bytes of this client no longer wait for the log."""

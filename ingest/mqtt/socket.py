@@ -64,19 +64,20 @@ class Socket(asyncio.Protocol):
         self.blocked = True
         self.blocked_since = self.server.timers.now
 
-    def flush(self) -> None:
-        """Write what was gathered."""
+    def flush(self) -> int:
+        """Write what was gathered; how many bytes that were."""
         self.to_flush = False
-        if not self.out:
-            return
         out = self.out
+        if not out:
+            return 0
         data = out[0] if len(out) == 1 else b"".join(out)
         out.clear()
-        if self.state != CLOSED and self.transport is not None:
-            size = len(data)
-            self.bytes_out += size
-            self.server.counters.bytes_out += size
-            self.transport.write(data)
+        if self.state == CLOSED or self.transport is None:
+            return 0
+        size = len(data)
+        self.bytes_out += size
+        self.transport.write(data)
+        return size
 
     def write(self, data: bytes) -> None:
         """Bytes to be written with everything else of this callback."""
@@ -97,7 +98,7 @@ class Socket(asyncio.Protocol):
         """Let the socket go, after what is written."""
         if self.state == CLOSED:
             return
-        self.flush()
+        self.server.counters.bytes_out += self.flush()
         self.state = CLOSED
         transport = self.transport
         if transport is not None:

@@ -189,8 +189,7 @@ class Delivery:
         to_flush = self.to_flush
         if to_flush:
             self.to_flush = []
-            for connection in to_flush:
-                connection.flush()
+            self._counters.bytes_out += sum([connection.flush() for connection in to_flush])
 
     def later(self, session: Session) -> None:
         """The session may have room for more: look at the next ``flush``."""
