@@ -134,5 +134,8 @@ class Lanes:
 def _trouble(lane: Lane, lag_ms: int) -> str:
     probe = lane.probe
     if probe.state == "following":
-        return f"is {probe.lag} frames and {probe.lag_ms} ms behind" if probe.lag_ms > lag_ms else ""
+        age = probe.lag_ms
+        if age is None:
+            return f"is {probe.lag} frames behind"
+        return f"is {probe.lag} frames and {age} ms behind" if age > lag_ms else ""
     return f"is {probe.state}{': ' if probe.reason else ''}{probe.reason}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +22,9 @@ class Metrics:
         """Registers them."""
         p, by = "mqledger_projector_", ["partition"]
         self.lag = Gauge(p + "lag_offsets", "Frames in the log that are not applied", by, registry=registry)
-        self.lag_ms = Gauge(p + "lag_milliseconds", "Age of the oldest frame not applied", by, registry=registry)
+        self.lag_ms = Gauge(
+            p + "lag_milliseconds", "Age of the oldest frame not applied, NaN before one is seen", by, registry=registry
+        )
         self.next = Gauge(p + "next_offset", "Offset of the next frame to apply", by, registry=registry)
         self.stopped = Gauge(p + "stopped", "1 when the partition waits for a person", by, registry=registry)
         self.frames = Counter(p + "frames", "Frames applied", by, registry=registry)
@@ -51,6 +54,7 @@ class LaneProbe:
         self.next = 0
         self.end = 0
         self._oldest = 0
+        """Append time of a frame that is none too young for the oldest one not applied; 0 when none is known."""
         self._metrics = metrics
         self._label = str(partition)
         metrics.stopped.labels(self._label).set(0)
@@ -66,6 +70,7 @@ class LaneProbe:
     def following(self, start: int, end: int) -> None:
         """The position is known and the log is read."""
         self.state, self.reason, self.next, self.end = "following", "", start, max(end, self.end)
+        self._oldest = 0
         self.show(self.end)
 
     def stopped(self, reason: str) -> None:
@@ -106,19 +111,24 @@ class LaneProbe:
         return max(0, self.end - self.next)
 
     @property
-    def lag_ms(self) -> int:
-        """0 when nothing waits, else about the age of the oldest frame that does."""
-        return max(0, round(time.time() * 1000) - self._oldest) if self.lag else 0
+    def lag_ms(self) -> int | None:
+        """0 when nothing waits, else about the age of the oldest frame that does; None while none of them was seen."""
+        if not self.lag:
+            return 0
+        return max(0, round(time.time() * 1000) - self._oldest) if self._oldest else None
 
     def show(self, end: int, oldest: int = 0) -> None:
         """Publish position and lag, given the end of the log and the append time of a frame that is none too young."""
         was_behind = self.lag > 0
         self.end = max(self.end, end)
-        if oldest or not was_behind:
-            self._oldest = oldest or round(time.time() * 1000)
+        if oldest:
+            self._oldest = oldest
+        elif not was_behind:  # what there is has come since the last look
+            self._oldest = round(time.time() * 1000)
+        age = self.lag_ms
         self._metrics.next.labels(self._label).set(self.next)
         self._metrics.lag.labels(self._label).set(self.lag)
-        self._metrics.lag_ms.labels(self._label).set(self.lag_ms)
+        self._metrics.lag_ms.labels(self._label).set(math.nan if age is None else age)
 
     def gone(self) -> None:
         """The partition went to another worker."""
