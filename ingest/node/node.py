@@ -164,7 +164,7 @@ class Node:
         for index, event in enumerate(frame.events):
             owner = owners[index] if owners is not None else None
             if type(event) is Published:
-                if not published(event, partition, base | index, frame, owner):
+                if not published(event, index, frame, owner):
                     _void(kept, index)
                 continue
             lifecycle += 1
@@ -188,7 +188,7 @@ class Node:
         self.dues.fire()
         self.delivery.flush()
 
-    def _published(self, event: Published, partition: int, position: int, frame: Applied, owner: Any) -> bool:
+    def _published(self, event: Published, index: int, frame: Applied, owner: Any) -> bool:
         session = owner.session if owner is not None else self.sessions.get((event.tenant, event.client_id))
         qos = event.qos
         if session is None or session.epoch != event.epoch or (qos == 2 and not _first(session, event.packet_id)):
@@ -200,12 +200,12 @@ class Node:
         if routes is None:
             routes = self.tenant(event.tenant)
         if event.retain:
-            self._retain(routes, event, partition, position, frame.time)
+            self._retain(routes, event, frame.partition, frame.offset << 16 | index, frame.time)
         targets = routes.cache.known.get(event.topic)
         if targets is None:
             targets = routes.cache.find(event.topic)
         if targets:
-            self.delivery.fan_out(event, targets, partition, position)
+            self.delivery.fan_out(event, targets, frame.partition, frame.offset << 16 | index)
         if owner is not None:
             packet_id = event.packet_id
             owner.published(event, PUBACK[packet_id] if qos == 1 else pubrec(packet_id) if qos else b"")
