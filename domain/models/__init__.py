@@ -13,8 +13,8 @@ A fresh fold of a partition, as ``mqledger replay`` does it::
 - :func:`read_record` decodes the frame header and the lifecycle section, never a payload.
 - :meth:`ModelFold.skip` steps over a frame that was put aside (the table ``quarantined`` names them).
 - :class:`MemoryTables` holds the tables as dicts: ``tables.rows("sessions")`` gives tuples in the order of
-  ``TABLES["sessions"].columns``, which is that of the Postgres columns. ``MemoryTables(history=False)`` keeps only
-  the present. One instance may take the changes of several partitions.
+  ``TABLES["sessions"].columns``, which is that of the Postgres columns. With ``ModelFold(..., history=False)`` the
+  history tables stay empty. One instance may take the changes of several partitions.
 - :func:`differences` compares two sets of rows and names every difference; :func:`checksum` sums rows up, in any
   order, so that equal tables have equal checksums per table and partition.
 - ``TABLES`` lists all tables that the event log proves (all but ``nodes``), each with columns and key.

@@ -65,10 +65,12 @@ class ModelFold:
         fences: Fences | None = None,
         last_frame: str = "",
         complete: bool = True,
+        history: bool = True,
     ) -> None:
         """A fold that goes on where tables stand; without arguments a fresh one, with empty tables.
 
-        ``start``: offset of the next frame. ``complete``: a session that is not held does not exist.
+        ``start``: offset of the next frame. ``complete``: a session that is not held does not exist. ``history``:
+        whether rows of the history tables are wanted, too.
         """
         self.partition = partition
         self.next = start
@@ -78,6 +80,7 @@ class ModelFold:
         self._held = HeldSessions(complete)
         self._hold = self._held.hold
         self._batch = Batch(start)
+        self._history = history
 
     # What the shell around a fold needs
 
@@ -179,7 +182,8 @@ class ModelFold:
     def _close(self, held: Held, at: At, ended: str) -> None:
         """Let the present row of a session become history."""
         self._batch.touch(held)
-        self._batch.sessions_history.append((*held.row, at.position, at.time, ended))
+        if self._history:
+            self._batch.sessions_history.append((*held.row, at.position, at.time, ended))
 
     def _end(self, held: Held, state: SessionState, at: At, ended: str) -> None:
         """Let a session and its subscriptions become history. ``state`` is the session as it was."""
@@ -287,7 +291,7 @@ class ModelFold:
             batch.route(state.tenant, topic_filter, state.node, 1)
         elif old[OPTIONS] == row[OPTIONS]:
             return
-        else:
+        elif self._history:
             batch.subscriptions_history.append((*old, at.position, at.time))
         batch.touch_subscription(held, state, topic_filter, old is not None)
         held.subscriptions[topic_filter] = row
@@ -296,7 +300,8 @@ class ModelFold:
         batch = self._batch
         batch.touch_subscription(held, state, topic_filter, True)
         row = held.subscriptions.pop(topic_filter)
-        batch.subscriptions_history.append((*row, at.position, at.time))
+        if self._history:
+            batch.subscriptions_history.append((*row, at.position, at.time))
         batch.total(state.tenant, "subscriptions", -1)
         batch.route(state.tenant, topic_filter, state.node, -1)
 

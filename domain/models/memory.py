@@ -16,9 +16,8 @@ _MASK = (1 << 64) - 1
 class MemoryTables:
     """The read models as dicts from key to row, changed as Postgres is changed."""
 
-    def __init__(self, *, history: bool = True) -> None:
-        """Empty tables; without ``history`` only the present is kept."""
-        self._history = history
+    def __init__(self) -> None:
+        """Empty tables."""
         self._tables: dict[str, dict[Row, Row]] = {name: {} for name in TABLES}
 
     def rows(self, table: str) -> Iterable[Row]:
@@ -39,9 +38,8 @@ class MemoryTables:
         for gone in changes.counters_gone:
             counters.pop(gone, None)
         counters.update((row[:2], row) for row in changes.counters)
-        if self._history:
-            self._insert("sessions_history", changes.sessions_history)
-            self._insert("subscriptions_history", changes.subscriptions_history)
+        self._insert("sessions_history", changes.sessions_history)
+        self._insert("subscriptions_history", changes.subscriptions_history)
         self._sums(changes)
 
     def _present(self, name: str, gone: Iterable[Row], changed: Iterable[Row], new: Iterable[Row]) -> None:

@@ -47,8 +47,8 @@ class FreshFold:
     ) -> None:
         """``put_aside``: (partition, offset) of frames to step over, as the projector did. ``skip_bad``: told of
         frames that cannot be folded, which are then stepped over; without it, they are an error."""
-        self.tables = MemoryTables(history=history)
-        self.folds = {p: ModelFold(p, start=offset) for p, offset in chosen.start.items()}
+        self.tables = MemoryTables()
+        self.folds = {p: ModelFold(p, start=offset, history=history) for p, offset in chosen.start.items()}
         self.tally = FoldTally(total=chosen.frames)
         self._source = source
         self._range = chosen

@@ -51,6 +51,19 @@ def test_batches_and_forgetting_change_nothing(seed: int, frames: int, sizes: li
 
 
 @settings(max_examples=100, derandomize=True, deadline=None)
+@given(SEEDS, st.integers(1, 60))
+def test_the_present_is_the_same_without_a_past(seed: int, frames: int) -> None:
+    log = history(seed, frames)
+    fold, found, expected = ModelFold(log.partition, history=False), MemoryTables(), log.fold()
+    for record in log.records:
+        fold.fold(record)
+    found.apply(fold.changes())
+    for name in TABLES:
+        rows = [] if name.endswith("_history") else expected.rows(name)
+        assert [one.describe() for one in differences(name, rows, found.rows(name))] == [], name
+
+
+@settings(max_examples=100, derandomize=True, deadline=None)
 @given(SEEDS, st.integers(1, 60), st.data())
 def test_a_fold_goes_on_where_the_tables_stand(seed: int, frames: int, data: st.DataObject) -> None:
     log = history(seed, frames)
