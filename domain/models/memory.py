@@ -48,9 +48,10 @@ class MemoryTables:
             if table.pop(key, None) is None:
                 raise ValueError(f"{name}: {key} is to go, but is not there")
         for row in changed:
-            if key_of(row) not in table:
-                raise ValueError(f"{name}: {key_of(row)} is to change, but is not there")
-            table[key_of(row)] = row
+            key = key_of(row)
+            if key not in table:
+                raise ValueError(f"{name}: {key} is to change, but is not there")
+            table[key] = row
         self._insert(name, new)
 
     def _insert(self, name: str, rows: Iterable[Row]) -> None:
