@@ -237,6 +237,7 @@ def main(scale: float, seconds: float) -> None:
                 spent = asyncio.run(catch_up(where, log))
                 if not asyncio.run(same_sessions(where, tables)):
                     raise click.ClickException(f"{mix.name}: the tables differ from the fold in memory")
+                _once("replay", folder, where.environment, "--verify", "--no-progress")
                 total = sum(frame.events for frames in log for frame in frames)
                 rows.append([mix.name, mix.per_frame, round(total / spent), round(limit), f"at least {mix.bar:,}"])
                 click.echo(f"{mix.name}, {mix.per_frame} per frame: {total / spent:,.0f} events/s", err=True)

@@ -15,12 +15,14 @@ from tests.mqttkit.link import Address
 from tests.mqttkit.mosquitto import Mosquitto
 from tests.mqttkit.node import Node
 from tests.mqttkit.target import Target
+from tests.stackkit.prove import prove
 
 V31, V311, V5 = ProtocolVersion.V31, ProtocolVersion.V311, ProtocolVersion.V5
 VERSION_NAMES = {V31: "3.1", V311: "3.1.1", V5: "5.0"}
 TARGET = os.environ.get("MQLEDGER_CONFORMANCE_TARGET", "mqledger")
 
 NewTarget = Callable[[str], Target]
+Prove = Callable[[Target], None]
 Connect = Callable[..., Client]
 Open = Callable[..., Link]
 
@@ -66,17 +68,34 @@ def running(target: Target) -> Iterator[Target]:
 
 
 @pytest.fixture(scope="session")
-def broker(new_target: NewTarget) -> Iterator[Target]:
+def proven(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Prove:
+    """Compares read models of what a broker of ours has left in its log with a fresh fold."""
+
+    if TARGET == "mosquitto":
+        return lambda _target: None
+    new_postgres = request.getfixturevalue("new_postgres")
+
+    def check(target: Target) -> None:
+        assert isinstance(target, Node)
+        prove(target.kafka, new_postgres, tmp_path_factory.mktemp("proof"))
+
+    return check
+
+
+@pytest.fixture(scope="session")
+def broker(new_target: NewTarget, proven: Prove) -> Iterator[Target]:
     """The broker that all tests share: they use names of their own and never stop it."""
     with running(new_target("broker")) as target:
         yield target
+    proven(target)
 
 
 @pytest.fixture(scope="module")
-def restartable(new_target: NewTarget) -> Iterator[Target]:
+def restartable(new_target: NewTarget, proven: Prove) -> Iterator[Target]:
     """A broker that tests of one module may stop, kill and start."""
     with running(new_target("restartable")) as target:
         yield target
+    proven(target)
 
 
 @pytest.fixture

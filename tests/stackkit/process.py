@@ -60,13 +60,18 @@ class Service:
         """Whether the process is there."""
         return self.process is not None and self.process.poll() is None
 
+    @property
+    def whole_environment(self) -> dict[str, str]:
+        """The environment that it runs in, and with which commands find what it works on."""
+        return {**_plain_environment(), **self.environment}
+
     def start(self, wait: bool = True) -> Service:
         """Start the process (again); with ``wait`` until it is ready."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*guarded(signal.SIGKILL), sys.executable, "-m", "stack.cli", self.name],
                 cwd=ROOT,
-                env={**_plain_environment(), **self.environment},
+                env=self.whole_environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
