@@ -119,7 +119,15 @@ def whole(pid: int) -> list[int]:
 
 def java_of(pid: int) -> list[int]:
     """The Java processes below a process."""
-    return [child.pid for child in psutil.Process(pid).children(recursive=True) if child.name() == "java"]
+    return [child.pid for child in psutil.Process(pid).children(recursive=True) if _name_of(child) == "java"]
+
+
+def _name_of(process: psutil.Process) -> str:
+    """The name of a process; empty when it has ended meanwhile, as those that only prepare something do."""
+    try:
+        return process.name()
+    except psutil.NoSuchProcess:
+        return ""
 
 
 def _once(name: str, folder: Path, environment: dict[str, str], *arguments: str) -> None:
