@@ -125,7 +125,7 @@ def java_of(pid: int) -> list[int]:
 def _name_of(process: psutil.Process) -> str:
     """The name of a process; empty when it has ended meanwhile, as those that only prepare something do."""
     try:
-        return process.name()
+        return str(process.name())
     except psutil.NoSuchProcess:
         return ""
 
