@@ -12,15 +12,13 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
-from schemas.kafka_options import kafka_client_options
 from schemas.settings import KafkaSettings, PostgresSettings
 from stack.config import PREFIX
 from tests.contract.query_api.client import Api
 from tests.integration.replay.cli import Result
 from tests.mqttkit.link import Address
 from tests.stackkit.eventually import eventually_sync
+from tests.stackkit.log_ends import log_ends
 from tests.stackkit.process import Service, service_config
 from tests.stackkit.services import ROOT
 
@@ -136,14 +134,3 @@ class Product(View):
         for service in self.services:
             service.kill9()
             print(f"-- the end of {service.log.name}\n{service.words(12)}")
-
-
-async def log_ends(kafka: KafkaSettings) -> dict[int, int]:
-    """The end of the event log, by partition."""
-    consumer = AIOKafkaConsumer(**kafka_client_options(kafka), isolation_level="read_committed")
-    await consumer.start()
-    try:
-        partitions = [TopicPartition(kafka.events_topic, number) for number in range(kafka.partitions)]
-        return {one.partition: end for one, end in (await consumer.end_offsets(partitions)).items()}
-    finally:
-        await consumer.stop()

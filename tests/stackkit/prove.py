@@ -12,9 +12,8 @@ import asyncpg
 
 from projector.migrations import migrate
 from schemas.settings import KafkaSettings, PostgresSettings
-from stack.logreader.range import resolve_range
-from stack.logreader.source import open_log
 from tests.stackkit.eventually import eventually, run_async
+from tests.stackkit.log_ends import log_ends
 from tests.stackkit.process import new_service
 
 SETTLE_SECONDS = 60.0
@@ -48,8 +47,7 @@ def prove(kafka: KafkaSettings, new_postgres: Callable[[], PostgresSettings], fo
 
 async def _folded(kafka: KafkaSettings, postgres: PostgresSettings) -> None:
     """Wait until the tables hold the whole log."""
-    async with open_log(kafka) as source:
-        ends = (await resolve_range(source, None, None)).stop
+    ends = await log_ends(kafka)
     connection = await asyncpg.connect(postgres.dsn.reveal(), server_settings={"search_path": postgres.schema})
     try:
 
