@@ -138,11 +138,14 @@ def build(settings: ProjectorSettings, pool: Any, metrics: Metrics) -> Projector
 
 async def _fold_heartbeat(app: ProjectorApp, offset: int, time: int, value: bytes | None) -> None:
     try:
-        sql, parameters = statement(read_node_event(value), offset, time)
+        change = statement(read_node_event(value), offset, time)
     except NodeRecordError as error:
         # Nothing is proven by heartbeats: one that can't be read is reported, and the next one comes in seconds.
         logger.warning("record %d of %s can't be read: %s", offset, app.kafka.nodes_topic, error)
         return
+    if change is None:
+        return
+    sql, parameters = change
     backoff = Backoff()
     while True:
         try:

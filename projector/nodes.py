@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from projector import sqlfiles
-from schemas.events import Heartbeat, NodeEvent, NodeStarted, NodeStopped
+from schemas.events import Appended, ConnectionStatus, Heartbeat, NodeEvent, NodeStarted, NodeStopped
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +30,11 @@ def read_node_event(value: bytes | None) -> NodeEvent:
         raise NodeRecordError(str(error)) from error
 
 
-def statement(event: NodeEvent, offset: int, time: int) -> tuple[str, tuple[Any, ...]]:
-    """What an event does to the table: a statement and its parameters. ``time`` is the append time."""
+def statement(event: NodeEvent, offset: int, time: int) -> tuple[str, tuple[Any, ...]] | None:
+    """What an event does to the tables: a statement and its parameters, or nothing. ``time`` is the append time."""
     match event:
+        case Appended() | ConnectionStatus():
+            return None
         case NodeStarted():
             # The incarnation is the offset of this very record, which it could not know.
             return SQL["node_started"], (event.node, offset, time, event.version)

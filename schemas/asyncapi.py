@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import Any
 
 from msgspec import inspect
 
-from schemas import events, filters, frames, positions
+from schemas import admin, events, filters, frames, positions
 from schemas.docstrings import class_text
 from schemas.frames import FrameHeader
 from schemas.jsonschema import BINARY, Schema, wire_schema
@@ -15,6 +16,8 @@ from schemas.topics import topic_specs
 
 _JSON_SCHEMA = "application/schema+json;version=draft-2020-12"
 _MESSAGEPACK = "application/msgpack"
+_PLAIN = {"nodes": events.NodeEvent, "admin": admin.AdminEvent}
+"""Topics with one event to a record, not in a frame."""
 
 
 def asyncapi_document() -> Schema:
@@ -35,7 +38,7 @@ def asyncapi_document() -> Schema:
 
 
 def _channel(spec: Any) -> Schema:
-    holds = {"events": ["frame"], "nodes": [_name(kind) for kind in _kinds(events.NodeEvent)]}
+    holds = {"events": ["frame"], **{name: [_name(kind) for kind in _kinds(union)] for name, union in _PLAIN.items()}}
     name = spec.name.partition(".")[2]
     return {
         "address": spec.name,
@@ -55,6 +58,8 @@ def _operations() -> Schema:
         "projectFrames": operation("receive", "events", "A projector folds frames into Postgres."),
         "sendHeartbeats": operation("send", "nodes", "A node says that it lives."),
         "projectHeartbeats": operation("receive", "nodes", "A projector folds heartbeats into Postgres."),
+        "orderAdmin": operation("send", "admin", "The API appends who may do what, and what runs."),
+        "obeyAdmin": operation("receive", "admin", "Nodes, connector and projectors fold it, each with the same code."),
     }
 
 
@@ -77,7 +82,7 @@ def _messages() -> Schema:
         "payload": {"$ref": "#/components/schemas/frameBody"},
         "x-partitioner": (positions.partition_of.__doc__ or "").strip(),
     }  # fmt: skip
-    alone = {_name(kind): _alone(kind) for kind in _kinds(events.NodeEvent)}
+    alone = {_name(kind): _alone(kind) for union in _PLAIN.values() for kind in _kinds(union)}
     return {"frame": frame, **alone}
 
 
@@ -104,7 +109,7 @@ def _schemas() -> Schema:
         ],
         "minItems": 3,
     }
-    kinds = {_name(kind): kind for kind in (*lifecycle, *messages, *_kinds(events.NodeEvent))}
+    kinds = {_name(kind): kind for kind in (*lifecycle, *messages, *chain(*map(_kinds, _PLAIN.values())))}
     return {
         "frameHeader": _schema(wire_schema(inspect.type_info(FrameHeader))),
         "frameBody": _schema(body),

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import inspect
 
-from schemas import events, filters, frames, positions, wire_example
+from schemas import admin, commands, events, filters, frames, positions, wire_example
 from schemas.docstrings import class_text, field_texts
 from schemas.registry import tag_of
 
@@ -134,6 +134,10 @@ def _nodes() -> str:
 
 One event to a record, not in a frame: the value is the MessagePack array of the event, with its tag, and the key is
 the node's name in UTF-8. It holds {tags}.
+
+## The topic `mq.admin`
+
+{_prose(admin.__doc__)}
 """
 
 
@@ -142,8 +146,11 @@ def _events() -> str:
     messages = "\n\n".join(map(_event, _members(events.MessageEvent)))
     only_nodes = [cls for cls in _members(events.NodeEvent) if cls not in _members(events.LifecycleEvent)]
     nodes = "\n\n".join(map(_event, only_nodes))
+    administration = "\n\n".join(map(_event, admin.ADMIN_TYPES))
     return (
-        f"## Lifecycle events\n\n{lifecycle}\n\n## Message events\n\n{messages}\n\n## Events of `mq.nodes`\n\n{nodes}"
+        f"## Lifecycle events\n\n{_prose(commands.__doc__)}\n\n{lifecycle}\n\n## Message events\n\n{messages}\n\n"
+        f"## Events of `mq.nodes`\n\n{nodes}\n\n"
+        f"## Events of `mq.admin`\n\n{_prose(admin.__doc__, skip=1)}\n\n{administration}"
     )
 
 

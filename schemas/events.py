@@ -13,115 +13,69 @@ from __future__ import annotations
 
 from typing import ClassVar, Union
 
-import msgspec
+from schemas.commands import ClearAcl, CommandDone, Expire, Kick, Order, Publish, Subscribe, Unsubscribe
+from schemas.parts import (
+    NEVER,
+    Behind,
+    ClientCounters,
+    Counters,
+    Cursor,
+    Event,
+    Inflight,
+    Listener,
+    Part,
+    Subscription,
+    Unsubscription,
+    Will,
+)
 
-NEVER = 0xFFFFFFFF
-"""A session expiry interval that never ends [MQTT-3.1.2.11.2]."""
-
-
-class Part(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Base of the values that events are made of."""
-
-
-class Event(msgspec.Struct, frozen=True, array_like=True, tag_field="event"):
-    """Base of all events."""
-
-    KIND: ClassVar[str]
-    """The tag: name and version."""
-
-
-class Will(Part, frozen=True):
-    """A will message as the client gave it [MQTT-3.1.3.2]."""
-
-    topic: str
-    payload: bytes
-    qos: int
-    retain: bool
-    properties: bytes
-    """Property block of the message to be published, in the encoding of MQTT 5 section 2.2.2, without its length."""
-    delay: int
-    """Will delay interval in seconds."""
-
-
-class Subscription(Part, frozen=True):
-    """One topic filter of a subscribe, with what the server made of it."""
-
-    filter: str
-    qos: int
-    """Granted quality of service."""
-    no_local: bool = False
-    retain_as_published: bool = False
-    retain_handling: int = 0
-    subscription_id: int = 0
-    """Subscription identifier; 0 when there is none."""
-    reason_code: int = 0
-    """The SUBACK code of MQTT 5: 0 to 2 granted, from 128 refused."""
-
-
-class Unsubscription(Part, frozen=True):
-    """One topic filter of an unsubscribe, with what the server made of it."""
-
-    filter: str
-    reason_code: int
-    """The UNSUBACK code: 0 removed, 17 there was no such subscription."""
-
-
-class Inflight(Part, frozen=True):
-    """A message for a client that is sent and not finished."""
-
-    packet_id: int
-    """0 while it waits for a place in the window."""
-    partition: int
-    position: int
-    state: int
-    """1: QoS 1, PUBACK awaited. 2: QoS 2, PUBREC awaited. 3: QoS 2, PUBCOMP awaited."""
-    retain: bool = False
-    """Sent with the retain flag."""
-    subscription_ids: list[int] = []
-
-
-class Cursor(Part, frozen=True):
-    """How far a session has acknowledged what matched its subscriptions."""
-
-    low: list[int]
-    """Per partition, the position from which on nothing was sent yet. Empty: the event's vector."""
-    inflight: list[Inflight] = []
-    """What matched below ``low`` and is not acknowledged; everything else there is."""
-    last_id: int = 0
-    """The packet identifier that QoS 1 used last; 0 says nothing."""
-
-
-class Behind(Part, frozen=True):
-    """The cursor of one session in a ``progress``."""
-
-    tenant: str
-    client_id: str
-    epoch: int
-    cursor: Cursor
-
-
-class Counters(Part, frozen=True):
-    """Counters of one connection since its CONNECT, and two gauges of its session."""
-
-    inflight: int = 0
-    queued: int = 0
-    awaiting_rel: int = 0
-    packets_in: int = 0
-    packets_out: int = 0
-    messages_in: int = 0
-    messages_out: int = 0
-    bytes_in: int = 0
-    bytes_out: int = 0
-    dropped: int = 0
-
-
-class ClientCounters(Part, frozen=True):
-    """The counters of one client in a ``measured``."""
-
-    tenant: str
-    client_id: str
-    epoch: int
-    counters: Counters
+__all__ = [
+    "NEVER",
+    "AnyEvent",
+    "Appended",
+    "Behind",
+    "ClearAcl",
+    "ClientCounters",
+    "CommandDone",
+    "Connected",
+    "ConnectionStatus",
+    "Counters",
+    "Cursor",
+    "Disconnected",
+    "Dropped",
+    "Event",
+    "Expire",
+    "Heartbeat",
+    "Inflight",
+    "Kick",
+    "LifecycleEvent",
+    "LinkError",
+    "Listener",
+    "Measured",
+    "MessageEvent",
+    "NodeEvent",
+    "NodeLost",
+    "NodeStarted",
+    "NodeStopped",
+    "Order",
+    "Part",
+    "Progress",
+    "Publish",
+    "Published",
+    "Received",
+    "Refused",
+    "Released",
+    "Sending",
+    "SessionEnded",
+    "Subscribe",
+    "Subscribed",
+    "Subscription",
+    "Unsubscribe",
+    "Unsubscribed",
+    "Unsubscription",
+    "Will",
+    "WillFired",
+]
 
 
 class NodeStarted(Event, frozen=True, tag="node_started.1"):
@@ -374,6 +328,13 @@ LifecycleEvent = Union[  # noqa: UP007 - msgspec builds its decoder from this at
     Progress,
     Dropped,
     Measured,
+    Kick,
+    Publish,
+    Subscribe,
+    Unsubscribe,
+    Expire,
+    ClearAcl,
+    CommandDone,
 ]
 MessageEvent = Union[Published, WillFired, Released]  # noqa: UP007
 AnyEvent = Union[LifecycleEvent, MessageEvent]  # noqa: UP007
@@ -381,16 +342,6 @@ AnyEvent = Union[LifecycleEvent, MessageEvent]  # noqa: UP007
 LIFECYCLE_TYPES: tuple[type[LifecycleEvent], ...] = LifecycleEvent.__args__  # type: ignore[attr-defined]
 MESSAGE_TYPES: tuple[type[MessageEvent], ...] = MessageEvent.__args__  # type: ignore[attr-defined]
 MESSAGE_TYPE_SET = frozenset(MESSAGE_TYPES)
-
-
-class Listener(Part, frozen=True):
-    """Where a node listens."""
-
-    name: str
-    protocol: str
-    address: str
-    port: int
-    connections: int
 
 
 class Heartbeat(Event, frozen=True, tag="heartbeat.1"):
@@ -415,6 +366,53 @@ class Heartbeat(Event, frozen=True, tag="heartbeat.1"):
     """Present values, such as ``connections``, ``sessions``, ``subscriptions``, ``topics``, ``retained``."""
     maxima: dict[str, int]
     """Highest values of the same gauges in this incarnation."""
+    admin: int = 0
+    """Offset of the next record of ``mq.admin`` that the node will apply: all before it is in force there."""
+    limits: dict[str, int] = {}
+    """What the node grants a client, such as ``max_inflight``, ``max_queued_messages``, ``receive_maximum``."""
+    plugins: list[str] = []
+    """Modules that run."""
 
 
-NodeEvent = Union[NodeStarted, NodeStopped, Heartbeat]  # noqa: UP007
+class Appended(Event, frozen=True, tag="appended.1"):
+    """A bell: somebody who is no node appended to a partition of ``mq.events``, up to this offset.
+
+    Nodes read what is not theirs when a response of Kafka shows that it is there, and in a quiet partition when the
+    bell rings, instead of fetching all that they wrote themselves.
+    """
+
+    KIND: ClassVar[str] = "appended.1"
+    partition: int
+    next: int
+    """Offset behind what was appended."""
+
+
+class LinkError(Part, frozen=True):
+    """Why a connection to another broker is not there."""
+
+    code: str
+    """Such as ``ECONNREFUSED``, ``ENOTFOUND``, ``UNABLE_TO_VERIFY_LEAF_SIGNATURE``."""
+    errno: int = 0
+    syscall: str = ""
+    address: str = ""
+    port: int = 0
+    hostname: str = ""
+    message: str = ""
+
+
+class ConnectionStatus(Event, frozen=True, tag="connection_status.1"):
+    """How a connection to another broker is, in the nodes topic: what changes by itself is not in ``mq.admin``."""
+
+    KIND: ClassVar[str] = "connection_status.1"
+    tenant: str
+    connection_id: str
+    position: int
+    """Offset of the ``connection_set`` in ``mq.admin`` that it speaks of."""
+    connected: bool
+    at: int
+    """When it became so, in milliseconds since 1970 UTC."""
+    error: LinkError | None = None
+
+
+NodeEvent = Union[NodeStarted, NodeStopped, Heartbeat, Appended, ConnectionStatus]  # noqa: UP007
+NODE_TYPES: tuple[type[NodeEvent], ...] = NodeEvent.__args__  # type: ignore[attr-defined]

@@ -11,9 +11,12 @@ from typing import Any
 
 import msgspec
 
-from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES, AnyEvent, Event, Heartbeat
+from schemas.admin import ADMIN_TYPES
+from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES, NODE_TYPES, AnyEvent, Event
 
-CURRENT: dict[str, type[Event]] = {cls.KIND: cls for cls in (*LIFECYCLE_TYPES, *MESSAGE_TYPES, Heartbeat)}
+CURRENT: dict[str, type[Event]] = {
+    cls.KIND: cls for cls in (*LIFECYCLE_TYPES, *MESSAGE_TYPES, *NODE_TYPES, *ADMIN_TYPES)
+}
 """Present version of every event by its tag."""
 
 OLD_VERSIONS: tuple[type[Event], ...] = ()

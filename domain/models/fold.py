@@ -31,20 +31,27 @@ from domain.models.rows import (
 from domain.models.tables import Row
 from domain.session import At, SessionState, apply, continues
 from schemas.events import (
+    ClearAcl,
     ClientCounters,
+    CommandDone,
     Connected,
     Disconnected,
     Dropped,
+    Expire,
+    Kick,
     Measured,
     NodeLost,
     NodeStarted,
     NodeStopped,
     Progress,
+    Publish,
     Received,
     Refused,
     Sending,
     SessionEnded,
+    Subscribe,
     Subscribed,
+    Unsubscribe,
     Unsubscribed,
 )
 
@@ -381,4 +388,11 @@ _HANDLERS: dict[type[Any], Callable[[ModelFold, Any, At], None]] = {
     Sending: ModelFold.nothing,
     Received: ModelFold.nothing,
     Progress: ModelFold.nothing,
+    Kick: ModelFold.nothing,
+    Publish: ModelFold.nothing,
+    Subscribe: ModelFold.nothing,
+    Unsubscribe: ModelFold.nothing,
+    Expire: ModelFold.nothing,
+    ClearAcl: ModelFold.nothing,
+    CommandDone: ModelFold.nothing,
 }

@@ -6,33 +6,63 @@ once been released is never changed: a change of its bytes is a new version of t
 
 from __future__ import annotations
 
+from schemas.admin import (
+    AccountRemoved,
+    AccountSet,
+    AclAdded,
+    AclCacheCleared,
+    AclRemoved,
+    ApiKeyRemoved,
+    ApiKeySet,
+    Banned,
+    ConnectionRemoved,
+    ConnectionSet,
+    ListenerSet,
+    PluginSet,
+    Unbanned,
+    UserRemoved,
+    UserSet,
+)
 from schemas.events import (
+    LIFECYCLE_TYPES,
+    MESSAGE_TYPES,
     NEVER,
     AnyEvent,
+    Appended,
     Behind,
+    ClearAcl,
     ClientCounters,
+    CommandDone,
     Connected,
+    ConnectionStatus,
     Counters,
     Cursor,
     Disconnected,
     Dropped,
     Event,
+    Expire,
     Heartbeat,
     Inflight,
+    Kick,
+    LinkError,
     Listener,
     Measured,
     NodeLost,
     NodeStarted,
     NodeStopped,
+    Order,
     Progress,
+    Publish,
     Published,
     Received,
     Refused,
     Released,
     Sending,
     SessionEnded,
+    Subscribe,
     Subscribed,
     Subscription,
+    Unsubscribe,
     Unsubscribed,
     Unsubscription,
     Will,
@@ -44,7 +74,9 @@ _EPOCH = position(1_234, 5)
 _CURSOR = Cursor(
     low=[_EPOCH, 0, position(9, 0)], inflight=[Inflight(7, 2, position(8, 3), 2, True, [1, 268_435_455])], last_id=9
 )
-_COUNTERS = Counters(1, 2, 3, 4, 5, 6, 7, 8_000_000_000, 9, 10)
+_COUNTERS = Counters(1, 2, 3, 4, 5, 6, 7, 8_000_000_000, 9, 10, 11, 12)
+_ORDER = Order("c0ffee", "ada", "192.0.2.7", "b0a7", 1_700_000_000_000, 1_700_000_010_000, True, "5eed")
+_HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g"
 
 EVENTS: tuple[Event, ...] = (
     NodeStarted("node-1", 42, 41, "0.1.0", ["connected.1", "published.1"]),
@@ -112,11 +144,58 @@ EVENTS: tuple[Event, ...] = (
         {"bytes.sent": 8_000_000_000},
         {"connections": 3},
         {"connections": 9},
+        7,
+        {"max_inflight": 256},
+        ["retainer"],
     ),
+    Kick("default", "sensor-1", _ORDER, "kicked by ada", True, "ada"),
+    Publish("default", "http", _ORDER, "site/a/set", 1, True, False, True, bytes.fromhex("0101"), b"on"),
+    Subscribe("default", "sensor-1", _ORDER, [Subscription("a/+/c", 2, True, True, 1, 17)], "ada"),
+    Unsubscribe("default", "sensor-1", _ORDER, ["a/+/c", "b"], "ada"),
+    Expire("default", _ORDER, 3_600),
+    ClearAcl("default", "sensor-1", _ORDER, "site/a/temp"),
+    CommandDone("default", "sensor-1", "c0ffee", "done", [2, 0x87], 3),
+    Appended(3, 1_241),
+    ConnectionStatus(
+        "default",
+        "mosquitto-dev",
+        12,
+        True,
+        1_700_000_000_000,
+        LinkError("ECONNREFUSED", -111, "connect", "192.0.2.9", 1_883, "broker.example", "refused"),
+    ),
+    UserSet(_ORDER, "add", "default", "ada", _HASH, True),
+    UserRemoved(_ORDER, "default", "ada"),
+    AclAdded(_ORDER, "default", False, "publish", "site/%u/#", "ada", "sensor-1", "192.0.2.0/24", 10),
+    AclRemoved(_ORDER, "default", "c0ffee"),
+    Banned(_ORDER, "add", "default", "clientid", "sensor-1", "ada", "noisy", 1_700_000_000_000, 1_700_000_300_000),
+    Unbanned(_ORDER, "default", "clientid", "sensor-1"),
+    AccountSet(_ORDER, "add", "ada", _HASH, "administrator", "*", "administrator"),
+    AccountRemoved(_ORDER, "ada"),
+    ApiKeySet(_ORDER, "add", "app-1", _HASH, "dashboard", "viewer", "default", False, 1_800_000_000_000),
+    ApiKeyRemoved(_ORDER, "app-1"),
+    ConnectionSet(
+        _ORDER,
+        "add",
+        "default",
+        "mosquitto-dev",
+        "Development Server",
+        "mqtts://broker.example:8883",
+        "ada",
+        "ledger",
+        True,
+        ["password", "ca"],
+        b"\x00sealed\xff",
+        10,
+    ),
+    ConnectionRemoved(_ORDER, "default", "mosquitto-dev"),
+    PluginSet(_ORDER, "retainer", True),
+    ListenerSet(_ORDER, "node-1", "mqtt:tcp", True),
+    AclCacheCleared(_ORDER, "default"),
 )
 """One of each."""
 
-_IN_FRAMES: tuple[AnyEvent, ...] = tuple(event for event in EVENTS if not isinstance(event, Heartbeat))  # type: ignore[misc]
+_IN_FRAMES: tuple[AnyEvent, ...] = tuple(e for e in EVENTS if isinstance(e, (*LIFECYCLE_TYPES, *MESSAGE_TYPES)))
 _MESSAGES = tuple(e for e in _IN_FRAMES if isinstance(e, Published | WillFired | Released))
 
 FRAMES: dict[str, tuple[AnyEvent, ...]] = {
