@@ -98,7 +98,7 @@ class AdminState:
         old = self.accounts.get(event.name)
         if event.mode == "first" and self.accounts:
             return EXISTS
-        if old is not None:
+        if old is not None and event.mode != "add":
             event = AccountSet(
                 event.order,
                 event.mode,
@@ -108,7 +108,7 @@ class AdminState:
                 event.tenant or old.tenant,
                 event.tags or old.tags,
             )
-            if self._is_last(event.name) and event.role != ADMINISTRATOR:
+            if self._is_last(event.name) and (event.role, event.tenant) != (ADMINISTRATOR, "*"):
                 return LAST_ADMINISTRATOR
         return _put(self.accounts, event.name, event, event.mode)
 
