@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from ingest.log.journal import Journal
 from ingest.mqtt.connection import Connection
 from ingest.mqtt.server import LISTENER, Server
+from ingest.node import host
 from ingest.node.node import Node
 from ingest.node.session import Home, Session
 from ingest.settings import IngestSettings
@@ -116,6 +117,7 @@ class Duties:
             "log.pending_bytes": self._journal.pending_bytes,
             "log.stalled_ms": int(self._journal.stalled * 1000),
             "ring.bytes": node.ring.size,
+            **host.gauges(),
         }
         for name, value in gauges.items():
             self._maxima[name] = max(value, self._maxima.get(name, 0))
