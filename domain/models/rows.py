@@ -122,6 +122,8 @@ def counter_row(state: SessionState, counters: Counters, time: int) -> Row:
         counters.bytes_in,
         counters.bytes_out,
         counters.dropped,
+        counters.reads,
+        counters.writes,
     )
 
 

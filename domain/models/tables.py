@@ -38,7 +38,7 @@ SUBSCRIPTION_COLUMNS = _names(
 )
 COUNTER_COLUMNS = _names(
     "tenant client_id partition epoch at inflight queued awaiting_rel packets_in packets_out messages_in messages_out"
-    " bytes_in bytes_out dropped"
+    " bytes_in bytes_out dropped reads writes"
 )
 
 SESSIONS = Table("sessions", SESSION_COLUMNS, _names("tenant client_id"))

@@ -150,22 +150,22 @@ on conflict (tenant, client_id, filter) do update set (
 insert into session_counters select * from unnest($1::session_counters[])
 on conflict (tenant, client_id) do update set (
     epoch, at, inflight, queued, awaiting_rel, packets_in, packets_out, messages_in, messages_out, bytes_in,
-    bytes_out, dropped
+    bytes_out, dropped, reads, writes
 ) = (
     excluded.epoch, excluded.at, excluded.inflight, excluded.queued, excluded.awaiting_rel,
     excluded.packets_in, excluded.packets_out, excluded.messages_in, excluded.messages_out,
-    excluded.bytes_in, excluded.bytes_out, excluded.dropped
+    excluded.bytes_in, excluded.bytes_out, excluded.dropped, excluded.reads, excluded.writes
 );
 
 -- name: session_counters_staged
 insert into session_counters select * from session_counters_stage
 on conflict (tenant, client_id) do update set (
     epoch, at, inflight, queued, awaiting_rel, packets_in, packets_out, messages_in, messages_out, bytes_in,
-    bytes_out, dropped
+    bytes_out, dropped, reads, writes
 ) = (
     excluded.epoch, excluded.at, excluded.inflight, excluded.queued, excluded.awaiting_rel,
     excluded.packets_in, excluded.packets_out, excluded.messages_in, excluded.messages_out,
-    excluded.bytes_in, excluded.bytes_out, excluded.dropped
+    excluded.bytes_in, excluded.bytes_out, excluded.dropped, excluded.reads, excluded.writes
 );
 
 -- name: routes
