@@ -62,7 +62,7 @@ SESSION_COLUMNS = """
 """
 COUNTER_COLUMNS = """
     tenant client_id partition epoch at inflight queued awaiting_rel packets_in packets_out messages_in messages_out
-    bytes_in bytes_out dropped
+    bytes_in bytes_out dropped reads writes
 """
 
 
@@ -132,7 +132,7 @@ def counters(number: int) -> tuple[Any, ...]:
     """A row of ``session_counters``."""
     return ("default", client_id(number), number % 8, number << 16, 1_700_000_000_000, number % 20, number % 50) + (
         0,
-    ) * 8
+    ) * 10
 
 
 def client_id(number: int) -> str:

@@ -70,7 +70,7 @@ COUNTERS: dict[str, Any] = {
     "epoch": 65536,
     "at": 1,
     **dict.fromkeys(("inflight", "queued", "awaiting_rel", "packets_in", "packets_out"), 0),
-    **dict.fromkeys(("messages_in", "messages_out", "bytes_in", "bytes_out", "dropped"), 0),
+    **dict.fromkeys(("messages_in", "messages_out", "bytes_in", "bytes_out", "dropped", "reads", "writes"), 0),
 }
 
 
