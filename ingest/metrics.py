@@ -60,6 +60,7 @@ COUNTERS: Final = (
     ),
     _named("mqledger_dropped", "Messages dropped by rule.", r"messages\.dropped\.(?P<reason>\w+)"),
     _named("mqledger_errors", "Connections closed for an error of the client.", r"errors\.protocol\.(?P<reason>\w+)"),
+    _named("mqledger_missed", "Acknowledgements that name no publish in flight.", r"missed\.(?P<type>\w+)"),
     _named("mqledger_connections_accepted", "Sockets accepted.", r"connections\.accepted"),
     _named("mqledger_connections_closed", "Sockets closed.", r"connections\.closed"),
     _named("mqledger_connections_refused", "Sockets closed at once.", r"connections\.refused\.(?P<reason>\w+)"),
@@ -71,7 +72,7 @@ COUNTERS: Final = (
         "mqledger_ingest_other",
         "Counters without a metric of their own.",
         # errors.protocol is the sum of its parts.
-        r"(?!(packets|bytes|messages|errors|connections|log)\.|retained\.refused|events\.void)(?P<name>.+)",
+        r"(?!(packets|bytes|messages|errors|missed|connections|log)\.|retained\.refused|events\.void)(?P<name>.+)",
     ),
 )
 GAUGES: Final = (

@@ -194,6 +194,7 @@ def _on_puback(connection: Connection, packet: PubackPacket) -> None:
     assert session is not None
     outbox = session.outbox
     if outbox is None or not outbox.puback(packet.packet_id):
+        connection.server.counters.missed("puback")
         return
     if session.persistent:
         connection.server.homes[session.partition].dirty.add(session)
@@ -206,6 +207,7 @@ def _on_pubrec(connection: Connection, packet: PubrecPacket) -> None:
     assert session is not None
     outbox, packet_id = session.outbox, packet.packet_id
     if outbox is None or packet_id not in outbox.states:
+        connection.server.counters.missed("pubrec")
         connection.send(PubrelPacket(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
     elif packet.reason_code >= 0x80:  # [MQTT-4.3.3-4]
         outbox.finish(packet_id)
@@ -223,6 +225,8 @@ def _on_pubcomp(connection: Connection, packet: PubcompPacket) -> None:
     assert session is not None
     if session.outbox is not None and session.outbox.finish(packet.packet_id):
         _moved(connection, session)
+    else:
+        connection.server.counters.missed("pubcomp")
 
 
 def _moved(connection: Connection, session: Session) -> None:
@@ -236,6 +240,7 @@ def _on_pubrel(connection: Connection, packet: PubrelPacket) -> None:
     assert session is not None
     packet_id = packet.packet_id
     if session.inbound is None or packet_id not in session.inbound:
+        connection.server.counters.missed("pubrel")
         connection.send(PubcompPacket(packet_id, ReasonCode.PACKET_IDENTIFIER_NOT_FOUND))
         return
     event = Released(connection.tenant, connection.client_id, connection.epoch, packet_id)

@@ -14,7 +14,8 @@ DROPS = ("slow_consumer", "packet_too_large", "expired", "queue_full", "log_away
 
 _CODES = {"connack": 2, "publish": 3, "puback": 4, "pubrec": 5, "pubrel": 6, "pubcomp": 7, "suback": 9, "unsuback": 11,
           "pingresp": 13, "disconnect": 14}  # fmt: skip
-_BEGIN_AT_0 = ("connections.accepted", "connections.refused.limit", "connections.closed", "errors.protocol")
+_BEGIN_AT_0 = ("connections.accepted", "connections.refused.limit", "connections.closed", "errors.protocol",
+               "missed.puback", "missed.pubrec", "missed.pubrel", "missed.pubcomp")  # fmt: skip
 
 
 class Counters:
@@ -35,6 +36,10 @@ class Counters:
     def dropped(self, reason: str, count: int = 1) -> None:
         """Messages were dropped by rule."""
         self.totals[f"messages.dropped.{reason}"] += count
+
+    def missed(self, kind: str) -> None:
+        """A packet of the acknowledgement of a publish named a packet identifier that is not in use."""
+        self.totals[f"missed.{kind}"] += 1
 
     def named(self) -> dict[str, int]:
         """All of them by the names that they have in heartbeats."""
