@@ -23,10 +23,13 @@ FRAGMENTS = {
         where name in ('sessions', 'subscriptions') and state = 'ready') = 1""",
     "stats_ready": """1 / (select count(*) / 4 from model
         where name in ('sessions', 'subscriptions', 'metrics', 'nodes') and state = 'ready') = 1""",
+    "admin_ready": "1 / (select count(*) from model where name = 'admin' and state = 'ready') = 1",
+    "commands_ready": """1 / (select count(*) / 2 from model
+        where name in ('commands', 'admin') and state = 'ready') = 1""",
 }
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-_FILES = ("sessions.sql", "subscriptions.sql", "stats.sql", "freshness.sql", "keys.sql")
+_FILES = ("sessions.sql", "subscriptions.sql", "stats.sql", "freshness.sql", "keys.sql", "admin.sql")
 
 
 def load() -> dict[str, str]:
