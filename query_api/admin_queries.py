@@ -188,7 +188,7 @@ async def ban(store: Store, tenant: str, kind: str, who: str) -> Ban | None:
 
 async def accounts(store: Store, tenant: str, *, after: str = "", most: int | None = None) -> list[Account]:
     """Accounts of a tenant (``*``: all there are) by name."""
-    return [Account(*row) for row in await store.fetch("accounts", after, tenant, most)]
+    return [Account(*row) for row in await store.fetch("account_list", after, tenant, most)]
 
 
 async def account(store: Store, name: str) -> Account | None:
@@ -198,7 +198,7 @@ async def account(store: Store, name: str) -> Account | None:
 
 async def keys(store: Store, tenant: str, *, after: str = "", most: int | None = None) -> list[Key]:
     """API keys of a tenant (``*``: all there are) by app id."""
-    return [Key(*row) for row in await store.fetch("api_keys", after, tenant, most)]
+    return [Key(*row) for row in await store.fetch("api_key_list", after, tenant, most)]
 
 
 async def key(store: Store, app_id: str) -> Key | None:

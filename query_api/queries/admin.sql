@@ -41,7 +41,7 @@ limit $7;
 select kind, who, by, reason, at, until, position, changed_at, changed_by
 from bans where {admin_ready} and tenant = $1 and kind = $2 and who = $3;
 
--- name: accounts
+-- name: account_list
 -- $1: name behind which to begin; $2: only of this tenant, '*' for all; $3: most rows.
 select name, role, tenant, tags, position, changed_at, changed_by
 from accounts where {admin_ready} and name > $1 and ($2 = '*' or tenant = $2)
@@ -52,7 +52,7 @@ limit $3;
 -- $1: name.
 select name, role, tenant, tags, position, changed_at, changed_by from accounts where {admin_ready} and name = $1;
 
--- name: api_keys
+-- name: api_key_list
 -- $1: app id behind which to begin; $2: only of this tenant, '*' for all; $3: most rows.
 select app_id, name, role, tenant, enabled, expires, position, changed_at, changed_by
 from api_keys where {admin_ready} and app_id > $1 and ($2 = '*' or tenant = $2)
