@@ -240,17 +240,17 @@ async def commands(
 ) -> list[Command]:
     """Commands of a tenant, newest first, in one partition each; with a client id only its own, else an actor's."""
     if client_id:
-        rows = await store.fetch("commands_of_client", tenant, *before, most, client_id)
+        rows = await store.fetch("command_list_of_client", tenant, *before, most, client_id)
     elif actor:
-        rows = await store.fetch("commands_of_actor", tenant, *before, most, actor)
+        rows = await store.fetch("command_list_of_actor", tenant, *before, most, actor)
     else:
-        rows = await store.fetch("commands", tenant, *before, most)
+        rows = await store.fetch("command_list", tenant, *before, most)
     return [Command(*row) for row in rows]
 
 
 async def command(store: Store, tenant: str, command_id: str) -> list[Command]:
     """The copies of one command, by partition; ``*`` looks into all tenants."""
-    return [Command(*row) for row in await store.fetch("command", command_id, tenant)]
+    return [Command(*row) for row in await store.fetch("command_rows", command_id, tenant)]
 
 
 def _connection(row: Any) -> Connection:

@@ -94,7 +94,7 @@ select name, active, position, changed_at, changed_by from plugins where {admin_
 select node, listener, active, position, changed_at, changed_by
 from listener_states where {admin_ready} order by node, listener;
 
--- name: commands
+-- name: command_list
 -- Newest first. $1: tenant; $2, $3, $4: time, id and partition before which to begin; $5: most rows.
 select id, partition, verb, client_id, target, actor, address, correlation, at, not_after, time, outcome, codes, count,
        done_at, position
@@ -103,7 +103,7 @@ where {commands_ready} and tenant = $1 and (time, id, partition) < ($2, $3, $4)
 order by tenant desc, time desc, id desc, partition desc
 limit $5;
 
--- name: commands_of_client
+-- name: command_list_of_client
 -- Newest first, as above. $6: client id.
 select id, partition, verb, client_id, target, actor, address, correlation, at, not_after, time, outcome, codes, count,
        done_at, position
@@ -112,7 +112,7 @@ where {commands_ready} and tenant = $1 and client_id = $6 and client_id <> '' an
 order by tenant desc, client_id desc, time desc, id desc, partition desc
 limit $5;
 
--- name: commands_of_actor
+-- name: command_list_of_actor
 -- Newest first, as above. $6: actor.
 select id, partition, verb, client_id, target, actor, address, correlation, at, not_after, time, outcome, codes, count,
        done_at, position
@@ -121,7 +121,7 @@ where {commands_ready} and tenant = $1 and actor = $6 and (time, id, partition) 
 order by tenant desc, actor desc, time desc, id desc, partition desc
 limit $5;
 
--- name: command
+-- name: command_rows
 -- The copies of a command: one, or one per partition. $1: id; $2: tenant, '*' for all.
 select id, partition, verb, client_id, target, actor, address, correlation, at, not_after, time, outcome, codes, count,
        done_at, position

@@ -13,7 +13,7 @@ def test_names_and_variants() -> None:
     names = set(load())
     for name in ("sessions", "filters", "filter_clients"):
         assert {f"{name}/{state}" for state in STATES} == {one for one in names if one.partition("/")[0] == name}
-    assert {"session", "stats", "applied", "command"} <= names
+    assert {"session", "stats", "applied", "command_rows"} <= names
 
 
 def test_a_name_is_given_once() -> None:
