@@ -23,20 +23,24 @@ FRAGMENTS = {
         where name in ('sessions', 'subscriptions') and state = 'ready') = 1""",
     "stats_ready": """1 / (select count(*) / 4 from model
         where name in ('sessions', 'subscriptions', 'metrics', 'nodes') and state = 'ready') = 1""",
+    "routes_ready": "1 / (select count(*) from model where name = 'routes' and state = 'ready') = 1",
+    "nodes_ready": "1 / (select count(*) from model where name = 'nodes' and state = 'ready') = 1",
+    "metrics_ready": "1 / (select count(*) from model where name = 'metrics' and state = 'ready') = 1",
     "admin_ready": "1 / (select count(*) from model where name = 'admin' and state = 'ready') = 1",
     "commands_ready": """1 / (select count(*) / 2 from model
         where name in ('commands', 'admin') and state = 'ready') = 1""",
 }
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
-_FILES = ("sessions.sql", "subscriptions.sql", "stats.sql", "freshness.sql", "keys.sql", "admin.sql")
 
 
 def load() -> dict[str, str]:
     """All queries by name; those with ``{state}`` as ``name/all``, ``name/connected`` and ``name/disconnected``."""
     queries: dict[str, str] = {}
-    for file in _FILES:
-        _, *parts = _NAME.split((files(__package__) / file).read_text(encoding="utf-8"))
+    for file in sorted(files(__package__).iterdir(), key=lambda found: found.name):
+        if not file.name.endswith(".sql"):
+            continue
+        _, *parts = _NAME.split(file.read_text(encoding="utf-8"))
         for name, text in zip(parts[::2], parts[1::2], strict=True):
             queries.update(_variants(name, _statement(text)))
     return queries
