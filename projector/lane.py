@@ -145,6 +145,7 @@ class Lane:
             partition_time=applied.partition_time,
             fences=Fences(dict(applied.fences)),
             last_frame=applied.last_frame,
+            commands=await self._store.commands(self.partition, applied.partition_time),
             complete=fresh,
         )
         self._goal = applied.goal

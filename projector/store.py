@@ -13,6 +13,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from domain.commands import MOST, WINDOW_MS
 from domain.models import TABLES, Changes, Row
 from projector import sqlfiles
 from projector.errors import MovedError, NotYetError
@@ -129,12 +130,18 @@ class Store:
             subscriptions = await connection.fetch(SQL["load_subscriptions"], tenants, clients)
         return [tuple(row) for row in sessions], [tuple(row) for row in subscriptions]
 
+    async def commands(self, partition: int, partition_time: int) -> list[tuple[str, int]]:
+        """Ids and times of the keyed commands that a fold must remember at this partition time, the oldest first."""
+        rows = await self._pool.fetch(SQL["load_commands"], partition, partition_time - WINDOW_MS, MOST)
+        return [(row["id"], row["time"]) for row in reversed(rows)]
+
     async def commit(self, changes: Changes, log_end: int, quarantined: Sequence[Quarantined] = ()) -> None:
         """Write changes and position in one transaction. Raises :class:`MovedError` when the position is elsewhere."""
         async with self._pool.acquire() as connection, connection.transaction():
             await _move(connection, changes, log_end)
             await _write_present(connection, changes)
             await _write_history(connection, changes)
+            await _write_commands(connection, changes)
             await _write_sums(connection, changes)
             for frame in quarantined:
                 await connection.execute(SQL["quarantine"], changes.partition, frame.offset, frame.time, frame.reason)
@@ -172,6 +179,19 @@ async def _write_present(connection: Connection, changes: Changes) -> None:
 async def _write_history(connection: Connection, changes: Changes) -> None:
     await _insert(connection, "sessions_history", changes.sessions_history, "sessions_history")
     await _insert(connection, "subscriptions_history", changes.subscriptions_history, "subscriptions_history")
+
+
+async def _write_commands(connection: Connection, changes: Changes) -> None:
+    """In the order that :mod:`domain.models.commands` asks for."""
+    if changes.commands:
+        await connection.execute(SQL["commands"], changes.commands)
+    if changes.commands_late:
+        await connection.execute(SQL["commands_late"], changes.commands_late)
+    if changes.commands_done:
+        partition = changes.partition
+        await connection.executemany(
+            SQL["command_done"], [(one[0], partition, *one[1:]) for one in changes.commands_done]
+        )
 
 
 async def _insert(connection: Connection, table: str, rows: list[Row], few: str) -> None:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from domain.fences import Fences
 from domain.models.changes import Changes
+from domain.models.commands import CommandBatch
 from domain.models.tables import Row
 from domain.session import SessionState
 
@@ -42,6 +43,7 @@ class Batch:
         self.sessions_history: list[Row] = []
         self.subscriptions_history: list[Row] = []
         self.counters: dict[tuple[str, str], Row | None] = {}
+        self.commands = CommandBatch()
         self.lost: dict[str, int] = {}
         self._touched: list[HeldSession] = []
         self._subscriptions: dict[SubscriptionKey, tuple[HeldSession, bool]] = {}
@@ -90,6 +92,9 @@ class Batch:
             routes={key: number for key, number in self._routes.items() if number},
             totals=self._totals,
             metrics=self._metrics,
+            commands=list(self.commands.puts.values()),
+            commands_late=list(self.commands.lates.values()),
+            commands_done=list(self.commands.dones.values()),
             lost=self.lost,
         )
         self._take_sessions(changes)

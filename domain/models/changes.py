@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from domain.models.commands import Done
 from domain.models.tables import Row
 
 
@@ -45,5 +46,9 @@ class Changes(msgspec.Struct):
     """(tenant, name) -> difference, 0 included: a total that was ever touched is a row."""
     metrics: dict[tuple[str, str, str], int] = {}
     """(tenant, node, name) -> increase, above 0."""
+    commands: list[Row] = []
+    """See :mod:`domain.models.commands`, so the next two."""
+    commands_late: list[Row] = []
+    commands_done: list[Done] = []
     lost: dict[str, int] = {}
     """Nodes declared lost, with the incarnation."""

@@ -13,9 +13,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from domain.commands import Command, CommandWindow, late
 from domain.fences import Fences
 from domain.models.batch import Batch
 from domain.models.changes import Changes
+from domain.models.commands import command_row, done_of, late_row
 from domain.models.held import Held, HeldSessions, Key
 from domain.models.records import FrameRecord
 from domain.models.rows import (
@@ -71,12 +73,15 @@ class ModelFold:
         partition_time: int = 0,
         fences: Fences | None = None,
         last_frame: str = "",
+        commands: Iterable[tuple[str, int]] = (),
         complete: bool = True,
         history: bool = True,
     ) -> None:
         """A fold that goes on where tables stand; without arguments a fresh one, with empty tables.
 
-        ``start``: offset of the next frame. ``complete``: a session that is not held does not exist. ``history``:
+        ``start``: offset of the next frame. ``commands``: ids and partition times of the keyed commands that counted
+        within :data:`domain.commands.WINDOW_MS`, in the order of the log, the last :data:`domain.commands.MOST` of
+        them. ``complete``: a session that is not held does not exist. ``history``:
         whether rows of the history tables are wanted, too.
         """
         self.partition = partition
@@ -88,6 +93,9 @@ class ModelFold:
         self._hold = self._held.hold
         self._batch = Batch(start)
         self._history = history
+        self._window = CommandWindow()
+        for command_id, time in commands:
+            self._window.remember(command_id, time)
 
     # What the shell around a fold needs
 
@@ -363,6 +371,38 @@ class ModelFold:
         self.fences.observe(event)
         self._batch.lost[event.node] = max(event.incarnation, self._batch.lost.get(event.node, -1))
 
+    # Commands
+
+    def command(self, event: Command, at: At) -> None:
+        """A command is to be done, unless it is void."""
+        if self._counts(event, at):
+            self._batch.commands.put(command_row(event, at))
+
+    def publish(self, event: Publish, at: At) -> None:
+        """A message is published by command: counted as messages of clients are."""
+        if not self._counts(event, at):
+            return
+        batch, tenant, node = self._batch, event.tenant, at.node
+        batch.count(tenant, node, f"messages.published.qos{event.qos}", 1)
+        batch.count(tenant, node, "bytes.published", len(event.payload))
+        batch.count(tenant, node, "messages.retained", int(event.retain))
+        if event.order.keyed or event.report:
+            batch.commands.put(command_row(event, at))
+
+    def _counts(self, event: Command, at: At) -> bool:
+        """Whether a command is neither too late nor a repetition."""
+        too_late = late(event.order, at.time)
+        if too_late:
+            self._batch.commands.late(late_row(event, at))
+        if too_late or self._window.repeated(event.order, at.time):
+            self._void(event.tenant, at)
+            return False
+        return True
+
+    def command_done(self, event: CommandDone, at: At) -> None:
+        """What came of a command; the first for an id counts."""
+        self._batch.commands.done(done_of(event, at))
+
     def nothing(self, event: object, at: At) -> None:
         """An event that says nothing to the read models."""
 
@@ -388,11 +428,11 @@ _HANDLERS: dict[type[Any], Callable[[ModelFold, Any, At], None]] = {
     Sending: ModelFold.nothing,
     Received: ModelFold.nothing,
     Progress: ModelFold.nothing,
-    Kick: ModelFold.nothing,
-    Publish: ModelFold.nothing,
-    Subscribe: ModelFold.nothing,
-    Unsubscribe: ModelFold.nothing,
-    Expire: ModelFold.nothing,
-    ClearAcl: ModelFold.nothing,
-    CommandDone: ModelFold.nothing,
+    Kick: ModelFold.command,
+    Publish: ModelFold.publish,
+    Subscribe: ModelFold.command,
+    Unsubscribe: ModelFold.command,
+    Expire: ModelFold.command,
+    ClearAcl: ModelFold.command,
+    CommandDone: ModelFold.command_done,
 }

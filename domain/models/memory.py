@@ -8,6 +8,7 @@ from hashlib import blake2b
 import msgspec
 
 from domain.models.changes import Changes
+from domain.models.commands import OUTCOME, with_outcome
 from domain.models.tables import TABLES, Row
 
 _MASK = (1 << 64) - 1
@@ -40,7 +41,18 @@ class MemoryTables:
         counters.update((row[:2], row) for row in changes.counters)
         self._insert("sessions_history", changes.sessions_history)
         self._insert("subscriptions_history", changes.subscriptions_history)
+        self._commands(changes)
         self._sums(changes)
+
+    def _commands(self, changes: Changes) -> None:
+        table, partition = self._tables["commands"], changes.partition
+        table.update((row[:2], row) for row in changes.commands)
+        for row in changes.commands_late:
+            table.setdefault(row[:2], row)
+        for done in changes.commands_done:
+            key = (done[0], partition)
+            if key in table and table[key][OUTCOME] == "":
+                table[key] = with_outcome(table[key], done)
 
     def _present(self, name: str, gone: Iterable[Row], changed: Iterable[Row], new: Iterable[Row]) -> None:
         table, key_of = self._tables[name], TABLES[name].key_of

@@ -56,6 +56,14 @@ SUBSCRIPTIONS_HISTORY = Table(
 SESSION_COUNTERS = Table("session_counters", COUNTER_COLUMNS, _names("tenant client_id"))
 ROUTES = Table("routes", _names("partition tenant filter node sessions"), _names("tenant filter node partition"))
 TOTALS = Table("totals", _names("partition tenant name value"), _names("partition tenant name"))
+COMMANDS = Table(
+    "commands",
+    _names(
+        "id partition tenant position time verb client_id target actor address correlation keyed fingerprint at"
+        " not_after outcome codes count done_position done_at"
+    ),
+    _names("id partition"),
+)
 METRICS = Table("metrics", _names("partition tenant node name value"), _names("partition tenant node name"))
 
 TABLES: dict[str, Table] = {
@@ -69,6 +77,7 @@ TABLES: dict[str, Table] = {
         ROUTES,
         TOTALS,
         METRICS,
+        COMMANDS,
     )
 }
 """Every table that the event log proves."""

@@ -168,6 +168,32 @@ on conflict (tenant, client_id) do update set (
     excluded.bytes_in, excluded.bytes_out, excluded.dropped, excluded.reads, excluded.writes
 );
 
+-- name: load_commands
+-- What a fold that goes on must remember, the latest first.
+select id, time from commands
+where partition = $1 and keyed and outcome <> 'late' and time > $2
+order by position desc limit $3;
+
+-- name: commands
+-- A row of the same id is of before its window: it gives way.
+insert into commands select * from unnest($1::commands[])
+on conflict (id, partition) do update set (
+    tenant, position, time, verb, client_id, target, actor, address, correlation, keyed, fingerprint, at, not_after,
+    outcome, codes, count, done_position, done_at
+) = (
+    excluded.tenant, excluded.position, excluded.time, excluded.verb, excluded.client_id, excluded.target,
+    excluded.actor, excluded.address, excluded.correlation, excluded.keyed, excluded.fingerprint, excluded.at,
+    excluded.not_after, excluded.outcome, excluded.codes, excluded.count, excluded.done_position, excluded.done_at
+);
+
+-- name: commands_late
+insert into commands select * from unnest($1::commands[]) on conflict (id, partition) do nothing;
+
+-- name: command_done
+-- The first outcome of a command counts.
+update commands set outcome = $3, codes = $4, count = $5, done_position = $6, done_at = $7
+where id = $1 and partition = $2 and outcome = '';
+
 -- name: routes
 insert into routes (partition, tenant, filter, node, sessions)
 select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::bigint[])

@@ -86,9 +86,9 @@ class LiveTables:
         return {(row[0], row[1]) for row in rows}
 
     async def rows(self, table: str) -> AsyncIterator[list[Row]]:
-        """All rows of a table, in the order of its columns, by the chunk."""
+        """All rows of a table that come of the event log, in the order of its columns, by the chunk."""
         columns = ", ".join(f'"{column}"' for column in TABLES[table].columns)
-        statement = f"select {columns} from {table}"  # noqa: S608 - names from our own TABLES
+        statement = f"select {columns} from {table} where partition >= 0"  # noqa: S608 - names from our own TABLES
         cursor = await self._connection.cursor(statement)
         while chunk := await cursor.fetch(CHUNK):
             yield [tuple(row) for row in chunk]

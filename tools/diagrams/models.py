@@ -18,6 +18,7 @@ TABLES_OF = {
     "route": "routes",
     "total": "totals",
     "count": "metrics",
+    "commands": "commands",
     "lost": "nodes",
 }
 """What a batch gathers to the table in which it ends up."""

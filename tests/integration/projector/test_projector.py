@@ -35,7 +35,11 @@ async def test_live_tables_equal_a_fresh_fold(
     run_service("projector", projector__held_sessions=3, projector__batch_events=50)
     await until_applied(migrated_postgres, ends)
     await assert_same(kafka, migrated_postgres)
-    assert [row["state"] for row in await ask(migrated_postgres, "select state from model")] == ["ready"] * 5
+
+    async def ready() -> bool:
+        return all(row["state"] == "ready" for row in await ask(migrated_postgres, "select state from model"))
+
+    await until(ready)
     for row in await ask(migrated_postgres, "select * from applied"):
         assert row["log_end"] >= row["next"] == 400
         assert row["last_frame"].startswith("n")

@@ -6,16 +6,24 @@ import random
 
 from schemas.events import (
     AnyEvent,
+    ClearAcl,
     ClientCounters,
+    CommandDone,
     Counters,
     Dropped,
+    Expire,
+    Kick,
     Measured,
     NodeLost,
     NodeStarted,
+    Order,
+    Publish,
     Refused,
     SessionEnded,
+    Subscribe,
     Subscribed,
     Subscription,
+    Unsubscribe,
     Unsubscribed,
     Unsubscription,
 )
@@ -35,20 +43,22 @@ def history(seed: int, frames: int, clients: int = 4, partition: int = 0) -> Log
         events = []
         for index in range(chance.randint(1, 5)):
             who = chance.choice(names)
-            events.append(_event(chance, who, epochs, position(offset, index)))
+            events.append(_event(chance, who, epochs, position(offset, index), log))
         log.frame(
             *events,
             node=chance.choice(("n1", "n1", "n2")),
             incarnation=chance.choice((0, 1, 2)),
-            after=chance.choice((0.0, 0.5, 3.0, 30.0, -1.0)),
+            after=chance.choice((0.0, 0.5, 3.0, 30.0, -1.0, 900.0)),
         )
     return log
 
 
-def _event(chance: random.Random, who: tuple[str, str], epochs: dict[tuple[str, str], int], at: int) -> AnyEvent:
+def _event(
+    chance: random.Random, who: tuple[str, str], epochs: dict[tuple[str, str], int], at: int, log: Log
+) -> AnyEvent:
     tenant, client_id = who
     epoch = epochs.get(who, 0) - (chance.random() < 0.1)
-    match chance.randrange(16):
+    match chance.randrange(19):
         case 0 | 1 | 2 | 3:
             epochs[who] = at
             clean, expiry = chance.random() < 0.3, chance.choice((0, 5, 60))
@@ -75,5 +85,33 @@ def _event(chance: random.Random, who: tuple[str, str], epochs: dict[tuple[str, 
         case 14 if chance.random() < 0.2:
             node, incarnation = chance.choice(("n1", "n2")), chance.choice((1, 1, 2))
             return NodeStarted(node, incarnation, -1, "1", []) if chance.random() < 0.7 else NodeLost(node, 0)
+        case 16 | 17:
+            return _command(chance, tenant, client_id, log)
+        case 18:
+            return CommandDone(tenant, client_id, _id(chance), chance.choice(("done", "not_found")), [0], 1)
         case _:
             return published(b"x" * chance.randrange(9), tenant=tenant, qos=chance.randrange(3))
+
+
+def _command(chance: random.Random, tenant: str, client_id: str, log: Log) -> AnyEvent:
+    """Some have been asked before by the same key, some come too late."""
+    command_id = _id(chance)
+    not_after = chance.choice((0, log.now - 20_000, log.now + 20_000))
+    order = Order(command_id, "ada", "10.0.0.9", "r", log.now, not_after, command_id.startswith("key"))
+    match chance.randrange(6):
+        case 0:
+            return Kick(tenant, client_id, order, "why", chance.random() < 0.5)
+        case 1:
+            return Subscribe(tenant, client_id, order, [Subscription("a/+", 1)])
+        case 2:
+            return Unsubscribe(tenant, client_id, order, ["a/+"])
+        case 3:
+            return Expire(tenant, order, 60)
+        case 4:
+            return ClearAcl(tenant, client_id, order)
+    retain, report = chance.random() < 0.5, chance.random() < 0.5
+    return Publish(tenant, client_id, order, "a/b", chance.randrange(3), retain, True, report, b"", b"xyz")
+
+
+def _id(chance: random.Random) -> str:
+    return f"{chance.choice(('key', 'random'))}{chance.randrange(6)}"

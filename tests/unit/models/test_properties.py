@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.commands import WINDOW_MS
 from domain.models import TABLES, MemoryTables, ModelFold, checksum, differences
 from tests.unit.models.histories import history
 from tests.unit.models.log import Log, all_named, total
@@ -34,6 +35,13 @@ def fold_in_batches(log: Log, sizes: list[int], limit: int) -> MemoryTables:
 def supply(fold: ModelFold, tables: MemoryTables, missing: set[tuple[str, str]]) -> None:
     sessions = [row for row in tables.rows("sessions") if row[:2] in missing]
     fold.supply(missing, sessions, [row for row in tables.rows("subscriptions") if row[:2] in missing])
+
+
+def remembered(tables: MemoryTables, partition_time: int) -> list[tuple[str, int]]:
+    """What a fold that goes on must remember of commands, as `load_commands` finds it."""
+    rows = [row for row in all_named(tables, "commands") if row["keyed"] and row["outcome"] != "late"]
+    rows = [row for row in rows if row["time"] > partition_time - WINDOW_MS]
+    return [(row["id"], row["time"]) for row in sorted(rows, key=lambda row: row["position"])]
 
 
 def assert_same(expected: MemoryTables, found: MemoryTables) -> None:
@@ -72,7 +80,14 @@ def test_a_fold_goes_on_where_the_tables_stand(seed: int, frames: int, data: st.
     for record in log.records[:cut]:
         first.fold(record)
     tables.apply(first.changes())
-    second = ModelFold(0, start=first.next, partition_time=first.partition_time, fences=first.fences, complete=False)
+    second = ModelFold(
+        0,
+        start=first.next,
+        partition_time=first.partition_time,
+        fences=first.fences,
+        commands=remembered(tables, first.partition_time),
+        complete=False,
+    )
     supply(second, tables, second.missing(log.records[cut:]))
     for record in log.records[cut:]:
         second.fold(record)
