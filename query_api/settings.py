@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from schemas.settings import PostgresSettings, Secret
+from schemas.settings import ConnectionsSettings, PostgresSettings, Secret
 
 METRICS_FOLDER_ENV: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Where prometheus_client gathers the metrics of several workers; set by main.py before it is imported."""
@@ -24,6 +24,7 @@ class ApiSettings:
     workers: int = 1
     """Worker processes."""
     postgres: PostgresSettings = field(default_factory=PostgresSettings)
+    connections: ConnectionsSettings = field(default_factory=ConnectionsSettings)
     token_keys: Secret = field(default_factory=Secret)
     """Comma separated secrets of at least 16 characters that seal page tokens and positions, newest first;
     shared by all replicas. Unset: one is made and kept in Postgres."""

@@ -92,3 +92,18 @@ class PostgresSettings:
     """Most connections per process."""
     statement_timeout_ms: int = 10_000
     """Longest time a query may take, in milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionsSettings:
+    """Connections to other brokers: what both the API, which takes them, and the connector, which keeps them, need."""
+
+    keys: Secret = Secret()
+    """Comma separated secrets of at least 32 characters, newest first, with which passwords, certificates and keys of
+    connections are sealed before they reach the log; the same for every API and connector. ``mqledger up`` makes one
+    and keeps it in its data folder. Unset, connections can have none."""
+    allow: str = ""
+    """Where connections may go: comma separated names (``broker.example.com``, ``*.example.com``), addresses and
+    networks (``10.0.0.0/8``). Empty means anywhere but to link-local addresses."""
+    most: int = 100
+    """Most connections that a tenant may have."""

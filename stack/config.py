@@ -38,7 +38,7 @@ ROOTS: Mapping[str, type] = {
     "stack": StackSettings,
 }
 """The section of each service's own settings; its nested dataclasses are sections of their own."""
-SHARED = ("kafka", "postgres")
+SHARED = ("kafka", "postgres", "connections")
 """Sections that several services use."""
 TRUE = frozenset({"true", "yes", "on", "1"})
 FALSE = frozenset({"false", "no", "off", "0"})

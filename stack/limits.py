@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ops.loopback import is_loopback
+from schemas.broker_urls import Allowed
 from schemas.kafka_options import SASL_MECHANISMS, SECURITY_PROTOCOLS
+from schemas.sealed import LEAST_KEY_LENGTH as SEALING_KEY_LENGTH
 from stack import dsn
 
 Value = object
@@ -78,6 +80,15 @@ LIMITS: Mapping[str, Limit] = {
     "postgres.pool_min": between(0, 1_000),
     "postgres.pool_max": between(1, 1_000),
     "postgres.statement_timeout_ms": between(1, 86_400_000, "milliseconds"),
+    "connections.keys": Limit(
+        f"empty, or secrets of at least {SEALING_KEY_LENGTH} characters with commas between, as `openssl rand -hex 32` "
+        "prints them",
+        lambda value: all(len(key) >= SEALING_KEY_LENGTH for key in _words(value)),
+    ),
+    "connections.allow": Limit(
+        "empty, or names, addresses and networks with commas between", lambda v: _usable(str(v))
+    ),
+    "connections.most": between(0, 10_000),
     "mqtt.host": NOT_EMPTY,
     "mqtt.port": PORT,
     "mqtt.max_packet_size": between(64, 268_435_460, "bytes"),
@@ -145,6 +156,14 @@ LIMITS: Mapping[str, Limit] = {
     "logging.level": one_of("debug", "info", "warning", "error"),
     "stack.wait": between(0, 86_400, "seconds"),
 }
+
+
+def _usable(value: str) -> bool:
+    try:
+        Allowed(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _words(value: Value) -> list[str]:
