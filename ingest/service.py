@@ -17,6 +17,7 @@ from ingest.log.journal import AppendError, Journal
 from ingest.log.poison import Poison
 from ingest.log.reader import LogReader, LogTruncatedError
 from ingest.log.record import Applied
+from ingest.log.tail import Tail
 from ingest.log.topic_check import check_topics
 from ingest.mqtt.codec import ReasonCode
 from ingest.mqtt.server import Server
@@ -55,8 +56,9 @@ class IngestService:
         self.journal = Journal(settings.node, settings.kafka, settings.log, self._reader, self._apply, self._failed)
         self.node.journal = self.journal
         self.server = Server(settings, self.node, self.journal)
-        self.duties = Duties(settings, self.node, self.journal, self.server, self.version)
         self._herald = Herald(settings.node, settings.kafka)
+        self.tail = Tail(settings.node, settings.kafka, self.poison, self._answer_bell)
+        self.duties = Duties(settings, self.node, self.journal, self.server, self.tail.admin, self.version)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._recovering = False
@@ -88,6 +90,7 @@ class IngestService:
         await self._reader.start()
         await self._past.start()
         await self._herald.start()
+        await self.tail.start()
         await self._fold_past()
         await self.journal.open()
         incarnation = await self._begin_incarnation(-1)
@@ -104,6 +107,9 @@ class IngestService:
         self.address = await self.server.listen()
         self._spawn(self._ticks(), "ticks")
         self._spawn(self._watch(), "watch")
+        self.tail.moved = self._beat_at_once
+        self._spawn(self.tail.follow(), "tail")
+        self._spawn(self.tail.answer_bells(), "bells")
         self._state = Health(True, f"incarnation {incarnation}, listening on {self.address[0]}:{self.address[1]}")
         log.info("ready", extra={"address": f"{self.address[0]}:{self.address[1]}", "incarnation": incarnation})
 
@@ -161,7 +167,20 @@ class IngestService:
                 self.duties.measure()
             if now - last["beat"] >= log_settings.heartbeat_interval:
                 last["beat"] = now
-                await self._herald.beat(self.duties.heartbeat())
+                await self._beat()
+
+    async def _beat(self) -> None:
+        await self._herald.beat(self.duties.heartbeat())
+
+    async def _beat_at_once(self) -> None:
+        """The node has applied changes of ``mq.admin``: somebody may wait until that is known."""
+        await self._herald.idle()
+        await self._beat()
+
+    async def _answer_bell(self, partition: int, offset: int) -> None:
+        """Read what somebody appended, if it has not been read and an incarnation is not just beginning."""
+        if not self._recovering and self.journal.lanes[partition].next_offset < offset:
+            await self.journal.catch_up(partition, None)
 
     async def _watch(self) -> None:
         while True:
@@ -240,6 +259,7 @@ class IngestService:
             await asyncio.wait(self._tasks)
         await self.journal.suspend()
         await self._herald.stop()
+        await self.tail.stop()
         await self._reader.stop()
         await self._past.stop()
 

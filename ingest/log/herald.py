@@ -57,6 +57,11 @@ class Herald:
         record = await self._producer.send_and_wait(self._topic, _encoder.encode(event), key=self._node, partition=0)
         return int(record.offset)
 
+    async def idle(self) -> None:
+        """Return when no heartbeat is under way any more."""
+        if self._beating is not None and not self._beating.done():
+            await asyncio.wait([self._beating])
+
     async def beat(self, heartbeat: Heartbeat) -> None:
         """Write a heartbeat, unless the last one is still under way. Returns without waiting for the log."""
         if self._beating is not None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_ADMIN = -1
+"""Stands for the partition of ``mq.admin`` in ``put_aside``."""
 NOTHING = Frame(FrameHeader(FORMAT, "", -1, -1, 0, [], {}, []), b"", b"", b"\x93\x90\xc4\x01\x90\xc4\x01\x90")
 """What is applied in the place of a record that was put aside: a frame of nobody, without events."""
 
@@ -48,6 +50,20 @@ class Poison:
         if (partition, offset) not in self.put_aside:
             self.put_aside.add((partition, offset))
             log.error("a record of the log was put aside: %s/%s: %s", self._topic, place, error)
+
+    def meet_admin(self, offset: int, error: FrameError) -> None:
+        """The same for a record of ``mq.admin``, whose place is ``admin/<offset>``. Only one that is named is put
+        aside, whatever ``log.poison`` says: what can't be read may be what keeps somebody out."""
+        place = f"admin/{offset}"
+        if place not in self._named:
+            raise DamagedRecordError(
+                f"record {offset} of the administration topic can't be read: {error}. The node does not go on, for "
+                "the record may keep somebody out. Run a version that reads it; or let the node go on without it: "
+                f'log.quarantine = "{place}" (MQLEDGER_LOG__QUARANTINE={place})'
+            ) from error
+        if (_ADMIN, offset) not in self.put_aside:
+            self.put_aside.add((_ADMIN, offset))
+            log.error("a record of the administration topic was put aside: %s: %s", place, error)
 
     def miss(self, partition: int, end: int, known: int) -> None:
         """Return when the node may go on although a partition ends at ``end`` and once went on to ``known``; else

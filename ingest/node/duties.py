@@ -8,6 +8,7 @@ import platform
 import time
 from collections.abc import Iterable, Iterator
 
+from domain.admin import AdminState
 from ingest.log.journal import Journal
 from ingest.mqtt.connection import Connection
 from ingest.mqtt.server import LISTENER, Server
@@ -26,12 +27,38 @@ _TURNED = 100
 _PROGRESS_BYTES = 131_072
 """Bytes of one ``progress``, about, above which another one begins."""
 
+LIMITS = (
+    "max_inflight",
+    "max_queued_messages",
+    "receive_maximum",
+    "max_packet_size",
+    "topic_alias_maximum",
+    "max_session_expiry",
+    "max_keep_alive",
+    "max_topic_levels",
+    "max_sessions",
+    "max_subscriptions",
+    "max_retained_messages",
+    "max_connections",
+)
+"""What heartbeats tell of what is granted: settings of :class:`ingest.settings.MqttSettings`."""
+
 
 class Duties:
     """Appends ``progress``, ``dropped`` and ``measured``; builds heartbeats."""
 
-    def __init__(self, settings: IngestSettings, node: Node, journal: Journal, server: Server, version: str) -> None:
+    def __init__(
+        self,
+        settings: IngestSettings,
+        node: Node,
+        journal: Journal,
+        server: Server,
+        admin: AdminState,
+        version: str,
+    ) -> None:
         self._settings = settings
+        self._admin = admin
+        self._limits = {name: getattr(settings.mqtt, name) for name in LIMITS}
         self._node = node
         self._journal = journal
         self._server = server
@@ -144,6 +171,8 @@ class Duties:
             counters=totals,
             gauges=gauges,
             maxima=dict(self._maxima),
+            admin=self._admin.next,
+            limits=self._limits,
         )
 
 

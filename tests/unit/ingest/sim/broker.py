@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, cast
 
+from domain.admin import AdminState
 from ingest.log.record import Applied
 from ingest.mqtt.connection import Connection
 from ingest.mqtt.server import LISTENER, Server
@@ -56,7 +57,7 @@ class Broker:
         self.journal = Journal(log, wanted, self._apply)
         self.node.journal = self.journal
         self.server = Server(wanted, self.node, self.journal)
-        self.duties = Duties(wanted, self.node, self.journal, self.server, "test")
+        self.duties = Duties(wanted, self.node, self.journal, self.server, AdminState(), "test")
         self._reading: asyncio.Task[None] | None = None
         self._ports = 10_000
 

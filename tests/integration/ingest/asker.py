@@ -1,0 +1,78 @@
+"""Asks as an API process does: commands into partitions of the event log with a bell, events into ``mq.admin``."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaProducer
+
+from schemas.admin import AdminEvent
+from schemas.events import AnyEvent, Appended, Order
+from schemas.frames import encode_events, frame_headers
+from schemas.kafka_options import kafka_client_options
+from schemas.positions import partition_of, position
+from schemas.settings import KafkaSettings
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def order(name: str = "", *, actor: str = "ann", not_after: int = 0, keyed: bool = False) -> Order:
+    """What an account of the name ``actor`` asks; the id is made up unless it is given."""
+    return Order(
+        name or secrets.token_hex(8), actor, "127.0.0.1", "test", time.time_ns() // 1_000_000, not_after, keyed
+    )
+
+
+class Asker:
+    """A producer of a process that is no node."""
+
+    def __init__(self, kafka: KafkaSettings, producer: AIOKafkaProducer) -> None:
+        self._kafka = kafka
+        self._producer = producer
+        self._incarnation = secrets.randbits(48)
+        self._sequence = 0
+
+    async def command(self, *events: AnyEvent, bell: bool = True, partition: int | None = None) -> int:
+        """Append commands in one frame to the partition of the first; the position of the first."""
+        if partition is None:
+            partition = partition_of(events[0].tenant, events[0].client_id, self._kafka.partitions)  # type: ignore[union-attr]
+        self._sequence += 1
+        stamp = time.time_ns() // 1_000_000 << 16
+        headers = frame_headers("api-test", self._incarnation, self._sequence, stamp, [], list(events))
+        offset = await self._send(self._kafka.events_topic, encode_events(events), partition, headers)
+        if bell:
+            await self._send(self._kafka.nodes_topic, _encoder.encode(Appended(partition, offset + 1)))
+        return position(offset, 0)
+
+    async def everywhere(self, event: AnyEvent) -> None:
+        """Append a command to every partition."""
+        for partition in range(self._kafka.partitions):
+            await self.command(event, partition=partition)
+
+    async def admin(self, event: AdminEvent) -> int:
+        """Append an event to ``mq.admin``; its offset."""
+        return await self._send(self._kafka.admin_topic, _encoder.encode(event))
+
+    async def raw_admin(self, value: bytes) -> int:
+        """Append anything to ``mq.admin``; its offset."""
+        return await self._send(self._kafka.admin_topic, value)
+
+    async def _send(self, topic: str, value: bytes, partition: int = 0, headers: Any = None) -> int:
+        record = await self._producer.send_and_wait(topic, value, partition=partition, headers=headers)
+        return int(record.offset)
+
+
+@asynccontextmanager
+async def asking(kafka: KafkaSettings) -> AsyncIterator[Asker]:
+    """An asker that is connected."""
+    producer = AIOKafkaProducer(**kafka_client_options(kafka), acks="all", linger_ms=0)
+    await producer.start()
+    try:
+        yield Asker(kafka, producer)
+    finally:
+        await producer.stop()
