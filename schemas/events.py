@@ -41,6 +41,7 @@ __all__ = [
     "ConnectionStatus",
     "Counters",
     "Cursor",
+    "Denied",
     "Disconnected",
     "Dropped",
     "Event",
@@ -265,6 +266,24 @@ class Dropped(Event, frozen=True, tag="dropped.1"):
     """(partition, first position, last position): all that matched there is gone. Empty for QoS 0."""
 
 
+class Denied(Event, frozen=True, tag="denied.1"):
+    """Publishes of a client were refused by its tenant's access rules: nobody gets them, nothing is retained."""
+
+    KIND: ClassVar[str] = "denied.1"
+    tenant: str
+    client_id: str
+    epoch: int
+    topic: str
+    """Of the latest one."""
+    qos: int
+    packet_id: int
+    """Of a publish of QoS 1 or 2, which is answered when this is applied; 0 for QoS 0."""
+    rule: str
+    """Id of the rule that decided over the latest one; empty: the default did."""
+    count: int = 1
+    """How many there were; those of QoS 0 are told together, at most once in a while."""
+
+
 class Measured(Event, frozen=True, tag="measured.1"):
     """Counters of clients, at a slow pace; models keep them without history."""
 
@@ -327,6 +346,7 @@ LifecycleEvent = Union[  # noqa: UP007 - msgspec builds its decoder from this at
     Received,
     Progress,
     Dropped,
+    Denied,
     Measured,
     Kick,
     Publish,

@@ -37,6 +37,7 @@ from schemas.events import (
     ClientCounters,
     CommandDone,
     Connected,
+    Denied,
     Disconnected,
     Dropped,
     Expire,
@@ -349,6 +350,13 @@ class ModelFold:
             return self._void(event.tenant, at)
         return self._batch.count(event.tenant, at.node, f"messages.dropped.{event.reason}", event.count)
 
+    def denied(self, event: Denied, at: At) -> None:
+        """Publishes of a client were refused by access rules: counted."""
+        state = self._hold(event.tenant, event.client_id).state
+        if state is None or state.epoch != event.epoch:
+            return self._void(event.tenant, at)
+        return self._batch.count(event.tenant, at.node, "messages.denied", event.count)
+
     def measured(self, event: Measured, at: At) -> None:
         """Counters of connections; the latest are kept."""
         for client in event.clients:
@@ -421,6 +429,7 @@ _HANDLERS: dict[type[Any], Callable[[ModelFold, Any, At], None]] = {
     Subscribed: ModelFold.subscribed,
     Unsubscribed: ModelFold.unsubscribed,
     Dropped: ModelFold.dropped,
+    Denied: ModelFold.denied,
     Measured: ModelFold.measured,
     NodeStarted: ModelFold.node_started,
     NodeLost: ModelFold.node_lost,

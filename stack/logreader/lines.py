@@ -9,6 +9,7 @@ from schemas.events import (
     NEVER,
     AnyEvent,
     Connected,
+    Denied,
     Disconnected,
     Dropped,
     Measured,
@@ -42,6 +43,7 @@ _COLOURS: dict[type[Any], str] = {
     Disconnected: _YELLOW,
     SessionEnded: _YELLOW,
     Refused: _RED,
+    Denied: _RED,
     Dropped: _RED,
     NodeLost: _RED,
     Published: _BLUE,
@@ -136,6 +138,11 @@ def _dropped(e: Dropped, _: PayloadForm) -> str:
     return _joined([f"{e.count} messages: {e.reason}", _some(ranges)])
 
 
+def _denied(e: Denied, _: PayloadForm) -> str:
+    many = f"{e.count} publishes" if e.count > 1 else ""
+    return _joined([printable(f"{e.topic} qos {e.qos}"), many, f"by rule {e.rule}" if e.rule else "by default"])
+
+
 def _node_started(e: NodeStarted, _: PayloadForm) -> str:
     continues = f"continues {e.continues}" if e.continues >= 0 else ""
     return _joined([f"{e.node} incarnation {e.incarnation}", continues, f"version {e.version}"])
@@ -155,6 +162,7 @@ _DETAILS: dict[type[Any], Callable[[Any, PayloadForm], str]] = {
     Received: lambda e, _: _some([f"packet {number}" for number in e.packet_ids]),
     Progress: lambda e, _: _joined([f"applied {e.vector}", _some([s.client_id for s in e.sessions], "behind: ")]),
     Dropped: _dropped,
+    Denied: _denied,
     Measured: lambda e, _: _some([c.client_id for c in e.clients], "of "),
     Published: _published,
     WillFired: _published,
