@@ -1,8 +1,8 @@
 """Which counters of ours make the metrics and statistics of EMQ 2 and EMQX 4: one table for both.
 
 A source is the name of a counter in heartbeats or of the log (see docs/events.md and :mod:`query_api.cluster`), or a
-prefix that ends in a period, for the sum of all that begin with it; with a minus in front it is taken away. Several sources are added up. A metric without
-a source counts what cannot happen here, and is 0; docs/api says why for each.
+prefix that ends in a period, for the sum of all that begin with it; with a minus in front it is taken away. Several
+are added up. A metric without a source counts what cannot happen here, and is 0; docs/api says why for each.
 """
 
 from __future__ import annotations
