@@ -125,7 +125,7 @@ EVENTS: tuple[Event, ...] = (
     Received("default", "sensor-1", _EPOCH, [65_535, 1]),
     Progress([1_240, 0, 11], [Behind("default", "sensor-1", _EPOCH, _CURSOR)], False),
     Dropped("default", "sensor-1", _EPOCH, "queue_full", 12, [(0, _EPOCH, position(1_300, 0))]),
-    Denied("default", "sensor-1", _EPOCH, "secret/x", 1, 7, "0f3c", 1),
+    Denied("default", "sensor-1", _EPOCH, "secret/x", 1, 7, "0f3c", 3),
     Measured([ClientCounters("default", "sensor-1", _EPOCH, _COUNTERS)]),
     Published(
         "default", "sensor-1", _EPOCH, "site/a/temp", 2, True, 65_535, bytes.fromhex("0101"), b'{"\xe2\x84\x83": 21.5}'
