@@ -65,7 +65,12 @@ class Wills:
             self._add(prior, will, at.time + min(will.delay, event.expiry) * 1000)
 
     def _ended(self, prior: SessionState | None, event: SessionEnded, at: At) -> None:
-        if prior is not None and prior.epoch == event.epoch and (waiting := self.due.get(event.epoch)) is not None:
+        if prior is None or prior.epoch != event.epoch:
+            return
+        if prior.online:  # The server closes the connection, and with the session no delay is left. [MQTT-3.1.2-8]
+            if (will := prior.connection.will) is not None:
+                self._add(prior, will, at.time)
+        elif (waiting := self.due.get(event.epoch)) is not None:
             self._add(prior, waiting.will, min(waiting.at, at.time))
 
     def _add(self, session: SessionState, will: Will, at: int) -> None:

@@ -260,7 +260,7 @@ def _on_subscribe(connection: Connection, packet: SubscribePacket) -> None:
             s.retain_as_published,
             s.retain_handling,
             identifier,
-            _subscribe_code(s.topic_filter, s.qos, settings) if room else int(ReasonCode.QUOTA_EXCEEDED),
+            subscribe_code(s.topic_filter, s.qos, settings) if room else int(ReasonCode.QUOTA_EXCEEDED),
         )
         for s in packet.subscriptions
     ]
@@ -333,7 +333,8 @@ def _on_forbidden(connection: Connection, packet: Packet) -> None:
     connection.disconnect(ReasonCode.PROTOCOL_ERROR, f"{type(packet).__name__} is not expected here")
 
 
-def _subscribe_code(topic_filter: str, qos: int, settings: MqttSettings) -> int:
+def subscribe_code(topic_filter: str, qos: int, settings: MqttSettings) -> int:
+    """The SUBACK code of MQTT 5 for a filter by itself: whether it is one that this node offers."""
     if topic_filter.startswith(SHARE_PREFIX):
         return int(ReasonCode.SHARED_SUBSCRIPTIONS_NOT_SUPPORTED)
     if not valid_filter(topic_filter, settings.max_topic_levels):
