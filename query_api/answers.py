@@ -10,12 +10,19 @@ from typing import Final
 from litestar.response.base import ASGIResponse
 from litestar.types import Receive, Send
 
+from query_api.dialect import Dialect
+
 JSON: Final = "application/json"
 
 
 def plain(body: bytes, headers: Mapping[str, str], status: int = 200, media_type: str = JSON) -> ASGIResponse:
     """An answer that is whole."""
     return ASGIResponse(body=body, status_code=status, media_type=media_type, headers=dict(headers))
+
+
+def challenge(dialect: Dialect) -> dict[str, str]:
+    """The header that asks for Basic authentication."""
+    return {"www-authenticate": f'Basic realm="{dialect.realm}"'}
 
 
 class StreamedAnswer(ASGIResponse):

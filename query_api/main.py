@@ -7,9 +7,11 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import sys
 import tempfile
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.logging import configure_logging
@@ -19,7 +21,7 @@ from query_api.tokens import parse_keys
 from schemas.settings import SettingsError
 
 if TYPE_CHECKING:
-    from litestar import Litestar
+    from query_api.app import Application
 
 PR_SET_PDEATHSIG: Final = 1
 LONGEST_HEADER_BYTES: Final = 512 * 1024
@@ -53,21 +55,27 @@ def check(settings: ApiSettings) -> None:
             f"max_streams is {settings.max_streams} and pool_max {settings.postgres.pool_max}; unlimited lists need at "
             "least one connection and must leave one for everything else."
         )
-    if not settings.allow_anonymous_remote and not is_loopback(settings.host):
-        raise SettingsError(
-            f"The API would listen on {settings.host}, where others can reach it, and knows no accounts yet; "
-            "listen on 127.0.0.1, or say allow_anonymous_remote if everyone there may read."
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise SettingsError("tls_cert and tls_key belong together: set both or none.")
+    if settings.tls_cert:
+        _require_pair(settings)
+    elif not is_loopback(settings.host):
+        logger.warning(
+            "the API is reached from elsewhere without TLS: passwords go over the network as they are, unless a proxy "
+            "in front of it sees to that",
+            extra={"host": settings.host},
         )
     parse_keys(settings.token_keys)
 
 
 def _serve(settings: ApiSettings) -> int:
-    from granian.constants import HTTPModes, Interfaces, Loops
+    from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
     from granian.server import Server
 
-    _require_free(settings)
+    for port in listening(settings):
+        _require_free(settings.host, port)
     server = Server(
         target="query_api.app:build",
         address=settings.host,
@@ -83,12 +91,15 @@ def _serve(settings: ApiSettings) -> int:
         log_dictconfig=GRANIAN_LOGGING,
         respawn_failed_workers=True,
         workers_kill_timeout=10,
+        ssl_cert=Path(settings.tls_cert) if settings.tls_cert else None,
+        ssl_key=Path(settings.tls_key) if settings.tls_key else None,
+        ssl_protocol_min=SSLProtocols.tls12,
     )
     server.serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
     return 0
 
 
-def _load(settings: ApiSettings, parent: int) -> Litestar:
+def _load(settings: ApiSettings, parent: int) -> Application:
     """The application, in the worker's own process."""
     from query_api.app import build
 
@@ -111,14 +122,32 @@ def _end_with(parent: int) -> None:
         sys.exit("the parent has gone")
 
 
-def _require_free(settings: ApiSettings) -> None:
-    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+def listening(settings: ApiSettings) -> list[int]:
+    """All ports, the API's own first."""
+    from query_api.dialects import served
+
+    others = [one.port_of(settings.dialects) for one in served(settings.dialects)]
+    return [settings.port, *(port for port in others if port)]
+
+
+def _require_pair(settings: ApiSettings) -> None:
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key)
+    except OSError as error:  # SSLError is one
+        raise SettingsError(
+            f"tls_cert {settings.tls_cert} and tls_key {settings.tls_key} are no certificate with its key "
+            f"({error.strerror or error})."
+        ) from error
+
+
+def _require_free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((settings.host, settings.port))
+            probe.bind((host, port))
         except OSError as error:
             raise SettingsError(
-                f"The API can't listen on {settings.host}:{settings.port} ({error.strerror}); stop what does, or "
+                f"The API can't listen on {host}:{port} ({error.strerror}); stop what does, or "
                 "choose another host or port."
             ) from error

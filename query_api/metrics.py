@@ -27,12 +27,15 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call] # a second series for each counter and histogram
         own = CollectorRegistry()
         self._answers = Counter(
-            "mqledger_api_answers", "Answers by route and status.", ("route", "status"), registry=own
+            "mqledger_api_answers",
+            "Answers by dialect, route and status.",
+            ("dialect", "route", "status"),
+            registry=own,
         )
         self._seconds = Histogram(
             "mqledger_api_answer_seconds",
             "Time to an answer, or to the first part of a streamed one.",
-            ("route",),
+            ("dialect", "route"),
             buckets=BUCKETS,
             registry=own,
         )
@@ -41,14 +44,14 @@ class Metrics:
             self._shown = CollectorRegistry()
             MultiProcessCollector(self._shown)  # type: ignore[no-untyped-call]
         self._shown.register(_Freshness(watch))
-        self._routes: dict[tuple[str, int], tuple[Counter, Histogram]] = {}
+        self._routes: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
 
-    def answered(self, route: str, status: int, seconds: float) -> None:
+    def answered(self, dialect: str, route: str, status: int, seconds: float) -> None:
         """Count one answer. ``route`` is the pattern, never the path: paths are unbounded."""
-        children = self._routes.get((route, status))
+        children = self._routes.get((dialect, route, status))
         if children is None:
-            children = self._answers.labels(route, str(status)), self._seconds.labels(route)
-            self._routes[route, status] = children
+            children = self._answers.labels(dialect, route, str(status)), self._seconds.labels(dialect, route)
+            self._routes[dialect, route, status] = children
         children[0].inc()
         children[1].observe(seconds)
 

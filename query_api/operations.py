@@ -6,38 +6,41 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-from litestar import MediaType, Request
+from litestar import MediaType
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
-from litestar.types import ASGIApp
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from ops.health import Health
+from query_api.access.principal import Permission
 from query_api.answers import plain
-from query_api.errors import MethodNotAllowedError
+from query_api.asked import Asked
+from query_api.dialect import Dialect
+from query_api.endpoint import endpoint
+from query_api.fluxmq.errors import answer_error
 from query_api.service import Service
 
+OPERATION = Dialect("operation", answer_error)
 NO_STORE = {"cache-control": "no-store"}
 
 
 def routes(service: Service, openapi: bytes) -> list[HTTPRouteHandler]:
     """The endpoints of this file; ``openapi`` is the finished document."""
     return [
-        _endpoint("/health/live", lambda: _health(Health(True))),
-        _endpoint("/health/ready", lambda: _health(service.ready())),
-        _endpoint("/metrics", lambda: _metrics(service.metrics.render())),
-        _endpoint("/schema/openapi.json", lambda: plain(openapi, {})),
+        _endpoint(service, "/health/live", lambda: _health(Health(True)), None),
+        _endpoint(service, "/health/ready", lambda: _health(service.ready()), None),
+        _endpoint(service, "/metrics", lambda: _metrics(service.metrics.render())),
+        _endpoint(service, "/schema/openapi.json", lambda: plain(openapi, {}), None),
     ]
 
 
-def _endpoint(path: str, give: Callable[[], ASGIResponse]) -> HTTPRouteHandler:
-    async def answer(request: Request[Any, Any, Any]) -> ASGIApp:
-        # Litestar answers OPTIONS by itself unless it is declared; other methods it refuses, see app.py.
-        if request.method != "GET":
-            raise MethodNotAllowedError
+def _endpoint(
+    service: Service, path: str, give: Callable[[], ASGIResponse], needed: Permission | None = Permission.READ
+) -> HTTPRouteHandler:
+    async def answer(_asked: Asked) -> ASGIResponse:
         return give()
 
-    return HTTPRouteHandler([path], http_method=["GET", "OPTIONS"], include_in_schema=False, name=path)(answer)
+    return endpoint(service, OPERATION, path, {"GET": answer}, permissions={"GET": needed})
 
 
 def _metrics(text: bytes) -> ASGIResponse:

@@ -1,4 +1,4 @@
-"""What all dialects of one process share: the store, the watch, what seals tokens, the tenant."""
+"""What all dialects of one process share: the store, the watch, commands, who may ask, what seals tokens."""
 
 from __future__ import annotations
 
@@ -8,6 +8,12 @@ import time
 from typing import Final
 
 from ops.health import Health
+from ops.loopback import is_loopback
+from query_api.access.identity import Access
+from query_api.access.passwords import Passwords
+from query_api.access.roll import Roll
+from query_api.commands.commands import Commands
+from query_api.commands.writer import Writer
 from query_api.errors import InvalidError, UnavailableError
 from query_api.freshness import Freshness, open_position
 from query_api.keys import token_keys
@@ -35,6 +41,23 @@ class Service:
         configured = parse_keys(settings.token_keys)
         self._tokens = Tokens(configured) if configured else None
         self._task: asyncio.Task[None] | None = None
+        self._writer = Writer(settings.kafka, settings.command_timeout)
+        self.commands = Commands(
+            self._writer,
+            self.watch,
+            self.store,
+            lambda: self.tokens,
+            settings.kafka.partitions,
+            settings.command_timeout,
+        )
+        self._passwords = Passwords()
+        self.access = Access(
+            settings.access,
+            is_loopback(settings.host),
+            Roll(self.store, self.watch),
+            self._passwords,
+            lambda: self.tokens,
+        )
 
     async def start(self) -> None:
         """Begin to watch. A Postgres that answers is known before the first request; for another nobody waits long."""
@@ -42,12 +65,14 @@ class Service:
         await self.watch.settled(START_SECONDS)
 
     async def stop(self) -> None:
-        """End the watch and close the pool."""
+        """End the watch, close the pool, give up the producer."""
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         await self.store.close()
+        await self._writer.close()
+        self._passwords.close()
 
     @property
     def tokens(self) -> Tokens:

@@ -5,10 +5,32 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from schemas.settings import ConnectionsSettings, PostgresSettings, Secret
+from query_api.access.settings import AccessSettings
+from schemas.settings import ConnectionsSettings, KafkaSettings, PostgresSettings, Secret
 
 METRICS_FOLDER_ENV: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Where prometheus_client gathers the metrics of several workers; set by main.py before it is imported."""
+
+
+@dataclass(frozen=True, slots=True)
+class DialectSettings:
+    """Where the dialects of the originals are served; FluxMQ's and the native API are on ``api.port``."""
+
+    emqx4_port: int = 8081
+    """Port of the EMQX 4 API; 0 serves it on ``api.port``, where its paths are those that begin with ``/api/v4``."""
+    bifromq_port: int = 8091
+    """Port of the BifroMQ API; 0 serves it on ``api.port``."""
+    emq2_port: int = 8080
+    """Port of the EMQ 2 API; 0 serves it on ``api.port``, where its paths are those that begin with ``/api/v2``."""
+    cedalo_port: int = 8088
+    """Port of the Cedalo API; 0 serves it on ``api.port``."""
+    off: str = ""
+    """Dialects that are not served at all: ``emqx4``, ``bifromq``, ``emq2``, ``cedalo``, with commas between."""
+
+    @property
+    def unserved(self) -> frozenset[str]:
+        """The dialects of ``off``."""
+        return frozenset(part.strip() for part in self.off.split(",") if part.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,13 +38,20 @@ class ApiSettings:
     """Everything a query API process needs to know."""
 
     host: str = "127.0.0.1"
-    """Address to listen on; beyond loopback only with ``allow_anonymous_remote`` until accounts exist."""
+    """Address to listen on; beyond loopback nothing is answered without an account or an API key."""
     port: int = 8082
-    """Port of the API."""
-    allow_anonymous_remote: bool = False
-    """Say explicitly that anyone who reaches a non-loopback address may read."""
+    """Port of the native API and FluxMQ's."""
+    tls_cert: str = ""
+    """PEM file with the certificate, and those between it and its authority, for all ports; empty means no TLS."""
+    tls_key: str = ""
+    """PEM file with its private key."""
     workers: int = 1
     """Worker processes."""
+    command_timeout: float = 5.0
+    """Seconds for which an answer waits for the outcome of a command, and after which a command is void."""
+    access: AccessSettings = field(default_factory=AccessSettings)
+    dialects: DialectSettings = field(default_factory=DialectSettings)
+    kafka: KafkaSettings = field(default_factory=KafkaSettings)
     postgres: PostgresSettings = field(default_factory=PostgresSettings)
     connections: ConnectionsSettings = field(default_factory=ConnectionsSettings)
     token_keys: Secret = field(default_factory=Secret)

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import asyncpg
@@ -41,7 +42,9 @@ class Watch:
         self._connected = connected
         self._channel = f"{settings.schema}_applied"
         texts = queries.load()
-        self._applied_sql, self._ready_sql = texts["applied"], texts["ready_models"]
+        self._applied_sql, self._ready_sql, self._admin_sql = (
+            texts[name] for name in ("applied", "ready_models", "admin_applied")
+        )
         self._reading = asyncio.Event()
         self._wanted = asyncio.Event()
         self._waiting = 0
@@ -53,6 +56,10 @@ class Watch:
         """Models that may be asked."""
         self.freshness: Freshness | None = None
         """The latest reading; kept, as the lower bound that it is, while Postgres is away."""
+        self.partition_time = 0
+        """Latest partition time of all, in milliseconds."""
+        self.admin_next = -1
+        """Offset of the next record of ``mq.admin`` to fold; -1 while its fold has not begun."""
 
     async def run(self) -> None:
         """Watch until cancelled; whatever happens to Postgres, go on."""
@@ -66,6 +73,21 @@ class Watch:
             # A pace, not a wait for something: the next attempt may find Postgres back.
             await asyncio.sleep(RETRY_SECONDS)
 
+    @property
+    def changed(self) -> asyncio.Event:
+        """Set with the next reading, or the news that there is none: take it before looking, then wait for it."""
+        return self._reading
+
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """While somebody waits, notifications are followed at once."""
+        self._waiting += 1
+        self._wanted.set()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
     async def settled(self, seconds: float) -> None:
         """Return with the next reading or the news that there is none, or after so many seconds."""
         await _any(self._reading, seconds)
@@ -74,15 +96,12 @@ class Watch:
         """A reading that covers ``position``, awaited at most so long. Raises TooLateError, UnavailableError."""
         if self.freshness is not None and self.freshness.covers(position):
             return self.freshness
-        self._waiting += 1
-        self._wanted.set()
         try:
-            async with asyncio.timeout(seconds):
-                return await self._next_covering(position)
+            with self.attended():
+                async with asyncio.timeout(seconds):
+                    return await self._next_covering(position)
         except TimeoutError as error:
             raise TooLateError("the position was not reached in time") from error
-        finally:
-            self._waiting -= 1
 
     async def _next_covering(self, position: Position) -> Freshness:
         while True:
@@ -113,10 +132,13 @@ class Watch:
         try:
             rows = await connection.fetch(self._applied_sql, timeout=HANG_SECONDS)
             ready = await connection.fetch(self._ready_sql, timeout=HANG_SECONDS)
+            admin = await connection.fetchrow(self._admin_sql, timeout=HANG_SECONDS)
         except postgres.NOT_MIGRATED as error:
             logger.debug("the tables are not there yet", extra={"error": str(error)})
             return None, frozenset()
         applied = [Applied(*row) for row in rows]
+        self.partition_time = max((row.partition_time for row in applied), default=0)
+        self.admin_next = admin["next"] if admin is not None else -1
         self._whole = last_whole(applied, int(time.time() * 1000), self._whole)
         return freshness(applied, self._whole, tokens, time.monotonic()), frozenset(row["name"] for row in ready)
 

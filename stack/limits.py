@@ -60,7 +60,6 @@ ALLOWED_REMOTE = {
     "mqtt.host": "mqtt.allow_anonymous_remote",
     "ingest.http_host": "ingest.http_allow_anonymous_remote",
     "projector.http_host": "projector.http_allow_anonymous_remote",
-    "api.host": "api.allow_anonymous_remote",
 }
 """Addresses that strangers could reach while there are no passwords yet, and what says that this is wanted."""
 RECORDS = matching(r"(\d+/\d+(,\d+/\d+)*)?", "empty, or partition/offset, several with commas")
@@ -139,6 +138,17 @@ LIMITS: Mapping[str, Limit] = {
     "projector.http_port": PORT,
     "api.host": NOT_EMPTY,
     "api.port": PORT,
+    "api.command_timeout": between(0.1, 300, "seconds"),
+    "access.anonymous": one_of("loopback-read", "loopback-operate", "none"),
+    "access.session": between(60, 31_536_000, "seconds"),
+    "dialects.emqx4_port": PORT,
+    "dialects.bifromq_port": PORT,
+    "dialects.emq2_port": PORT,
+    "dialects.cedalo_port": PORT,
+    "dialects.off": matching(
+        r"\s*((emqx4|bifromq|emq2|cedalo)\s*(,\s*(emqx4|bifromq|emq2|cedalo)\s*)*)?",
+        "empty, or some of emqx4, bifromq, emq2, cedalo with commas between",
+    ),
     "api.workers": between(1, 256),
     "api.max_streams": between(1, 1_000),
     "api.stall_timeout": SECONDS,

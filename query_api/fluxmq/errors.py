@@ -2,45 +2,65 @@
 
 from __future__ import annotations
 
-import logging
-import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
+from typing import Final
 
 import msgspec
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException
 from litestar.response.base import ASGIResponse
 
-from query_api.answers import plain
-from query_api.errors import InvalidError, MethodNotAllowedError, NotFoundError, TooLateError, UnavailableError
+from query_api import faults
+from query_api.answers import challenge, plain
+from query_api.asked import Asked
+from query_api.dialect import Dialect
+from query_api.errors import (
+    ConflictError,
+    ForbiddenError,
+    InvalidError,
+    MethodNotAllowedError,
+    NotFoundError,
+    TooLargeError,
+    TooLateError,
+    TooManyRequestsError,
+    UnauthorizedError,
+    UnavailableError,
+)
 from query_api.fluxmq.views import Error
 
-logger = logging.getLogger(__name__)
-
 RETRY_AFTER = {"retry-after": "1"}
+_SAID: Final[Mapping[type[Exception], int]] = {
+    InvalidError: 400,
+    UnauthorizedError: 401,
+    ForbiddenError: 403,
+    NotFoundError: 404,
+    ConflictError: 409,
+    TooLargeError: 413,
+    TooManyRequestsError: 429,
+}
+"""Refusals whose text is meant for the client."""
 
 
-def answer_error(error: Exception, headers: Mapping[str, str]) -> ASGIResponse:
+def answer_error(error: Exception, headers: Mapping[str, str], asked: Asked) -> ASGIResponse:
     """The answer to a request that failed with ``error``, with ``headers`` and those that the error needs."""
-    if isinstance(error, UnavailableError) and not isinstance(error, TooLateError):
-        logger.info("no answer possible now: %s", error)
-    status, text, more = _mapped(error)
+    faults.note(error)
+    status, text, more = _mapped(error, asked.dialect)
     if status == 500:
-        correlation = secrets.token_hex(8)
-        logger.error("a request failed", exc_info=error, extra={"correlation": correlation})
-        more = {"x-correlation-id": correlation}
+        more = faults.tell(error, asked)
     return plain(msgspec.json.encode(Error(text)), {**headers, **more}, status)
 
 
-def _mapped(error: Exception) -> tuple[int, str, Mapping[str, str]]:
+def _mapped(error: Exception, dialect: Dialect) -> tuple[int, str, Mapping[str, str]]:
+    status = _SAID.get(type(error))
+    if status is not None:
+        return status, str(error), _more(error, dialect)
     answer: tuple[int, str, Mapping[str, str]]
     match error:
-        case MethodNotAllowedError() | MethodNotAllowedException():
+        case MethodNotAllowedError():
+            answer = 405, "method not allowed", {"allow": str(error)}
+        case MethodNotAllowedException():
             answer = 405, "method not allowed", {"allow": "GET"}
-        case InvalidError():
-            answer = 400, str(error), {}
-        case NotFoundError():
-            answer = 404, str(error), {}
         case NotFoundException():
             answer = 404, "not found", {}
         case TooLateError():
@@ -52,3 +72,13 @@ def _mapped(error: Exception) -> tuple[int, str, Mapping[str, str]]:
         case _:
             answer = 500, "internal error", {}
     return answer
+
+
+def _more(error: Exception, dialect: Dialect) -> Mapping[str, str]:
+    match error:
+        case UnauthorizedError():
+            return challenge(dialect)
+        case TooManyRequestsError():
+            return {"retry-after": str(ceil(error.retry_after))}
+        case _:
+            return {}

@@ -12,7 +12,7 @@ from litestar.response.base import ASGIResponse
 
 from query_api import keyset
 from query_api.answers import StreamedAnswer, plain
-from query_api.fluxmq.endpoint import Asked
+from query_api.asked import Asked
 from query_api.fluxmq.parameters import ListParameters, PageTokens
 from query_api.fluxmq.views import View
 

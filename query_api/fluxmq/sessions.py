@@ -9,9 +9,11 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from query_api.answers import plain
+from query_api.asked import Asked
+from query_api.endpoint import endpoint
 from query_api.errors import NotFoundError
 from query_api.fluxmq import views
-from query_api.fluxmq.endpoint import Asked, endpoint
+from query_api.fluxmq.dialect import FLUXMQ
 from query_api.fluxmq.listing import Listing
 from query_api.fluxmq.parameters import list_parameters
 from query_api.keyset import storable
@@ -26,7 +28,10 @@ ONE: Final = "/api/v1/sessions/{client_id}"
 
 def routes(service: Service) -> list[HTTPRouteHandler]:
     """Both endpoints. The raw path decides which one is meant: Litestar sees ``/sessions/%2F`` as the list."""
-    return [endpoint(service, LIST, _list_or_detail), endpoint(service, DETAIL, _list_or_detail, ONE)]
+    return [
+        endpoint(service, FLUXMQ, LIST, {"GET": _list_or_detail}),
+        endpoint(service, FLUXMQ, DETAIL, {"GET": _list_or_detail}, label=ONE),
+    ]
 
 
 async def _list_or_detail(asked: Asked) -> ASGIResponse:
@@ -43,7 +48,7 @@ async def _list(asked: Asked) -> ASGIResponse:
         endpoint="sessions",
         query="sessions",
         key="client_id",
-        scope=(asked.service.tenant,),
+        scope=(asked.tenant,),
         head=b'{"sessions":',
         view=views.session,
     )
@@ -54,7 +59,7 @@ async def _detail(asked: Asked, rest: bytes | None) -> ASGIResponse:
     client_id = _client_id(rest)
     await asked.freshen()
     # Asked even for an id that can't be: while the model is loading nobody knows what there is.
-    rows = await asked.service.store.fetch("session", asked.service.tenant, client_id)
+    rows = await asked.service.store.fetch("session", asked.tenant, client_id)
     if not rows:
         raise NotFoundError("session not found")
     return plain(msgspec.json.encode(views.session_detail(rows[0])), asked.headers())

@@ -8,9 +8,11 @@ import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
+from query_api.asked import Asked
+from query_api.endpoint import endpoint
 from query_api.errors import NotFoundError
 from query_api.fluxmq import views
-from query_api.fluxmq.endpoint import Asked, endpoint
+from query_api.fluxmq.dialect import FLUXMQ
 from query_api.fluxmq.listing import Listing
 from query_api.fluxmq.parameters import list_parameters
 from query_api.keyset import storable
@@ -26,7 +28,10 @@ _CLIENTS_END: Final = b"/clients"
 
 def routes(service: Service) -> list[HTTPRouteHandler]:
     """Both endpoints; the raw path decides which one is meant, since filters hold encoded slashes."""
-    return [endpoint(service, LIST, _list_or_clients), endpoint(service, CLIENTS, _list_or_clients, OF_ONE)]
+    return [
+        endpoint(service, FLUXMQ, LIST, {"GET": _list_or_clients}),
+        endpoint(service, FLUXMQ, CLIENTS, {"GET": _list_or_clients}, label=OF_ONE),
+    ]
 
 
 async def _list_or_clients(asked: Asked) -> ASGIResponse:
@@ -43,7 +48,7 @@ async def _list(asked: Asked) -> ASGIResponse:
         endpoint="subscriptions",
         query="filters",
         key="filter",
-        scope=(asked.service.tenant,),
+        scope=(asked.tenant,),
         head=b'{"subscriptions":',
         view=views.filter_summary,
     )
@@ -55,7 +60,7 @@ async def _clients(asked: Asked, topic_filter: str) -> ASGIResponse:
         endpoint="clients",
         query="filter_clients",
         key="client_id",
-        scope=(asked.service.tenant, topic_filter),
+        scope=(asked.tenant, topic_filter),
         head=b'{"filter":%b,"clients":' % msgspec.json.encode(topic_filter),
         view=views.filter_client,
     )

@@ -10,3 +10,7 @@ order by partition;
 -- name: ready_models
 -- Names of the models that may be asked.
 select name from model where state = 'ready';
+
+-- name: admin_applied
+-- How far mq.admin is folded.
+select next, log_end from admin_applied where partition = 0;

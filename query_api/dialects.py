@@ -1,0 +1,48 @@
+"""Every dialect that is served: its endpoints, and how it is found on a port that several share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from litestar.handlers import HTTPRouteHandler
+
+from query_api.dialect import Dialect
+from query_api.fluxmq.dialect import FLUXMQ
+from query_api.fluxmq.routes import routes as fluxmq_routes
+from query_api.service import Service
+from query_api.settings import DialectSettings
+
+Routes: TypeAlias = Callable[[Service], list[HTTPRouteHandler]]
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A dialect with its endpoints."""
+
+    dialect: Dialect
+    routes: Routes
+    prefixes: tuple[str, ...] = ()
+    """Its paths, with all below each, on a port that it shares; none: whatever is left."""
+    port: str = ""
+    """The setting of ``dialects`` with its port; empty: always on that of the API."""
+
+    def port_of(self, settings: DialectSettings) -> int:
+        """The port of its own; 0 for that of the API."""
+        return getattr(settings, self.port) if self.port else 0
+
+    def owns(self, path: str) -> bool:
+        """Whether a path on a shared port is meant for this dialect."""
+        return any(path == prefix or path.startswith(prefix + "/") for prefix in self.prefixes)
+
+
+BASE = Served(FLUXMQ, fluxmq_routes)
+"""Answers what belongs to nobody else."""
+OTHERS: tuple[Served, ...] = ()
+"""Asked in this order whether a path is theirs."""
+
+
+def served(settings: DialectSettings) -> tuple[Served, ...]:
+    """All but the base, without those that are off."""
+    return tuple(one for one in OTHERS if one.dialect.name not in settings.unserved)
