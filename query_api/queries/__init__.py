@@ -13,6 +13,11 @@ STATES = {"all": "true", "connected": "s.online", "disconnected": "not s.online"
 """Conditions on a session by the state asked for; the last two are those of the partial indexes."""
 
 FRAGMENTS = {
+    # A session whole, as it is and as it was: the columns that both tables have.
+    "session_columns": """client_id, username, online, node, created_at, connected_at, disconnected_at, expiry,
+        protocol, version, address, port, listener, zone, clean_start, keep_alive, receive_maximum, max_packet_size,
+        topic_alias_max, request_response, request_problem, has_will, connection_name, tls_identity, bridge,
+        disconnect_code, disconnect_reason, subscription_count, valid_from_time""",
     # A session whose time is up is over, even before its end is in the log. Never: 4294967295.
     "alive": """(s.online or s.expiry = 4294967295 or s.disconnected_at + s.expiry * 1000
         > (select (extract(epoch from statement_timestamp()) * 1000)::bigint))""",
