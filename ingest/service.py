@@ -101,6 +101,7 @@ class IngestService:
             log.info("ended the connections that the last incarnation left open", extra={"connections": ended})
         self._spawn(self.payloads.run(lambda partition: self.node.applied[partition]), "payloads")
         await self.journal.drained()
+        self.node.commands.begin()
         gc.collect()
         gc.freeze()  # what was folded lives long: it is not looked at again and again
         gc.set_threshold(50_000, 20, 50)

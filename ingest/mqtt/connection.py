@@ -342,6 +342,12 @@ class Connection(Socket):
         self._say_goodbye(ReasonCode.SESSION_TAKEN_OVER, "")
         self.close("taken over")
 
+    def session_ended(self, text: str) -> None:
+        """The session is over by an order: so is the connection, and the client is told why."""
+        self.ended = True
+        self._say_goodbye(ReasonCode.ADMINISTRATIVE_ACTION, text)
+        self.close(text)
+
     # The end
 
     def connect_overdue(self) -> None:

@@ -12,10 +12,10 @@ from domain.retained import RetainedStore
 from domain.session import At
 from domain.topics import matches
 from ingest.node.delivery import Delivery
-from ingest.node.ring import Ring
+from ingest.node.ring import Message, Ring
 from ingest.node.routes import Target
 from ingest.node.session import Session
-from schemas.events import Published, Subscription, WillFired
+from schemas.events import Published, Subscription
 
 
 def retained(
@@ -50,7 +50,7 @@ def recent(
                 position = frame.offset << 16 | index
                 if partition == at.partition and position >= at.position:
                     break
-                if not isinstance(event, Published | WillFired) or event.tenant != session.tenant:
+                if not isinstance(event, Message) or event.tenant != session.tenant:
                     continue
                 if frame.void is not None and index in frame.void:
                     continue

@@ -33,9 +33,11 @@ Append = Callable[[int, AnyEvent, object | None, int], None]
 class _Drops:
     """Messages of one session that were dropped since the last report, for one reason."""
 
-    __slots__ = ("count", "open", "ranges")
+    __slots__ = ("count", "epoch", "open", "ranges")
 
-    def __init__(self) -> None:
+    def __init__(self, epoch: Position) -> None:
+        self.epoch = epoch
+        """Of the session when the first was dropped."""
         self.count = 0
         self.ranges: dict[int, list[list[int]]] = {}
         self.open = True
@@ -367,7 +369,7 @@ class Delivery:
             connection.dropped += 1
         drops = self._drops.get((session, reason))
         if drops is None:
-            drops = self._drops[session, reason] = _Drops()
+            drops = self._drops[session, reason] = _Drops(session.epoch)
         if item is None:
             drops.count += 1
         else:
@@ -380,7 +382,8 @@ class Delivery:
         reports, self._drops = self._drops, {}
         for (session, reason), drops in reports.items():
             ranges = [(p, first, last) for p, found in drops.ranges.items() for first, last in found]
-            event = Dropped(session.tenant, session.client_id, session.epoch, reason, drops.count, ranges)
+            epoch = max(session.epoch, drops.epoch)  # a session that is over has none
+            event = Dropped(session.tenant, session.client_id, epoch, reason, drops.count, ranges)
             self._append(session.partition, event, None, 160 + 24 * len(ranges))
 
 

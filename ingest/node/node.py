@@ -18,30 +18,38 @@ from domain.session import At, SessionState, apply, continues
 from ingest.log.record import Applied
 from ingest.mqtt.outgoing import PUBACK, pubcomp, pubrec, pubrel
 from ingest.node import attach
+from ingest.node.commands import Access, Commands
 from ingest.node.counters import Counters
 from ingest.node.delivery import Delivery
 from ingest.node.dues import Dues
 from ingest.node.payloads import Payloads
 from ingest.node.quotas import Quotas
-from ingest.node.ring import Ring, RingFrame
+from ingest.node.ring import Message, Ring, RingFrame
 from ingest.node.routes import Routes
 from ingest.node.session import Home, Session
 from ingest.settings import IngestSettings
 from schemas.events import (
     AnyEvent,
+    ClearAcl,
+    CommandDone,
     Connected,
     Cursor,
     Disconnected,
     Dropped,
+    Expire,
+    Kick,
     NodeStarted,
     Progress,
+    Publish,
     Published,
     Received,
     Refused,
     Released,
     Sending,
     SessionEnded,
+    Subscribe,
     Subscribed,
+    Unsubscribe,
     Unsubscribed,
     WillFired,
 )
@@ -102,6 +110,9 @@ class Node:
             self.now,
             self.counters,
         )
+        self.access: Access | None = None
+        """Access rules; without it everybody may do everything."""
+        self.commands = Commands(self)
         self._handlers: dict[type, Callable[[Any, At, Any], bool | None]] = {
             Connected: self._connected,
             Subscribed: self._subscribed,
@@ -115,6 +126,13 @@ class Node:
             Progress: self._progress,
             Dropped: self._dropped,
             Refused: self._refused,
+            Publish: self._published_by_command,
+            Kick: self.commands.take,
+            Subscribe: self.commands.take,
+            Unsubscribe: self.commands.take,
+            Expire: self.commands.take,
+            ClearAcl: self.commands.take,
+            CommandDone: self.commands.done,
         }
 
     # Time and writing
@@ -186,6 +204,7 @@ class Node:
         if self.incarnations and home.fences.void(self.name, max(self.incarnations)):
             raise SupersededError(f"node {self.name} has a newer incarnation than {max(self.incarnations)}")
         self.dues.fire()
+        self.commands.go_on()
         self.delivery.flush()
 
     def _published(self, event: Published, index: int, frame: Applied, owner: Any) -> bool:
@@ -200,7 +219,7 @@ class Node:
         if routes is None:
             routes = self.tenant(event.tenant)
         if event.retain:
-            self._retain(routes, event, frame.partition, frame.offset << 16 | index, frame.time)
+            self.retain(routes, event, frame.partition, frame.offset << 16 | index, frame.time, frame.stamp)
         targets = routes.cache.known.get(event.topic)
         if targets is None:
             targets = routes.cache.find(event.topic)
@@ -211,14 +230,17 @@ class Node:
             owner.published(event, PUBACK[packet_id] if qos == 1 else pubrec(packet_id) if qos else b"")
         return True
 
-    def _retain(self, routes: Routes, event: Published | WillFired, partition: int, position: int, time_: int) -> None:
+    def retain(self, routes: Routes, event: Message, partition: int, position: int, time_: int, stamp: int) -> None:
+        """A message was published with the retain flag; ``stamp`` is that of its frame."""
         routes.retained.observe(
             event.topic,
-            Retained(
-                self._stamp, partition, position, time_, event.qos, event.client_id, event.properties, event.payload
-            ),
+            Retained(stamp, partition, position, time_, event.qos, event.client_id, event.properties, event.payload),
         )
         self.quotas.retained_changed()
+
+    def _published_by_command(self, event: Publish, at: At, owner: Any) -> bool:
+        # Who is no node has applied nothing, and may have a slow clock: its stamp counts from the append time on.
+        return self.commands.publish(event, at, max(self._stamp, at.time << 16))
 
     def _connected(self, event: Connected, at: At, owner: Any) -> None:
         key = (event.tenant, event.client_id)
@@ -310,16 +332,27 @@ class Node:
 
     def _session_ended(self, event: SessionEnded, at: At, owner: Any) -> None:
         session = self._session_of(event)
+        if owner is not None:
+            owner.settle()
         if session is None or session.state is None:
             return
+        if owner is not None:
+            owner.ended()
         self._observe_will(session.state, event, at)
         if session.state.online:
             self.connected -= 1
+            home = self.homes[at.partition]
+            home.dirty.discard(session)
+            home.unsettled.discard(session)
+        connection, session.connection = session.connection, None
         self._end(session, session.state.subscriptions)
+        if connection is not None:
+            connection.session_ended(owner.text if owner is not None else event.reason)
 
     def _end(self, session: Session, subscriptions: Any) -> None:
         self.tenant(session.tenant).remove_all(session, subscriptions)
         session.state = None
+        session.epoch = -1  # what its connection still has on the way is void
         session.reset()
         del self.sessions[session.key]
 
@@ -330,7 +363,7 @@ class Node:
             return False
         routes = self.tenant(event.tenant)
         if event.retain:
-            self._retain(routes, event, at.partition, at.position, at.time)
+            self.retain(routes, event, at.partition, at.position, at.time, self._stamp)
         targets = routes.cache.find(event.topic)
         if targets:
             self.delivery.fan_out(event, targets, at.partition, at.position)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from ingest.log.reader import LogReader
 from ingest.node.ring import Message, RingFrame
-from schemas.events import Published, WillFired
+from schemas.events import Published
 from schemas.positions import MAX_INDEX, Position, offset_of
 
 log = logging.getLogger(__name__)
@@ -38,7 +38,7 @@ class Payloads:
             return None
         self._frames.move_to_end(key)
         event = frame.events[position & MAX_INDEX]
-        assert isinstance(event, Published | WillFired)
+        assert isinstance(event, Message)
         return event, frame.time
 
     def want(self, partition: int, position: Position, then: Callable[[], None]) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 
-from schemas.events import AnyEvent, Published, WillFired
+from schemas.events import AnyEvent, Publish, Published, WillFired
 from schemas.positions import MAX_INDEX, Position, offset_of
 
-Message = Published | WillFired
+Message = Published | WillFired | Publish
 
 _FRAME_OVERHEAD = 560
 _EVENT_OVERHEAD = 320
@@ -72,7 +72,7 @@ class Ring:
         if frame is None:
             return None
         event = frame.events[position & MAX_INDEX]
-        assert isinstance(event, Published | WillFired)
+        assert isinstance(event, Message)
         return event, frame.time
 
     def since(self, partition: int, offset: int) -> Iterator[RingFrame]:

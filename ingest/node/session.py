@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from domain.commands import Command, CommandWindow
 from domain.fences import Fences
 from domain.outbox import Entry, Outbox
-from domain.session import SessionState
+from domain.session import At, SessionState
 from domain.wills import Wills
 from schemas.positions import Position
 
@@ -81,7 +82,7 @@ class Session:
 class Home:
     """What a node keeps for one partition as the home of its sessions."""
 
-    __slots__ = ("dirty", "fences", "partition", "unsettled", "wills")
+    __slots__ = ("dirty", "fences", "open", "partition", "unsettled", "wills", "window")
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
@@ -91,3 +92,6 @@ class Home:
         """Persistent sessions connected here whose cursor moved since the last ``progress``."""
         self.unsettled: set[Session] = set()
         """While folding the past: online sessions that have entries."""
+        self.window = CommandWindow()
+        self.open: dict[str, tuple[Command, At, int]] = {}
+        """Commands that count and have no outcome in the log, by id, with how many sessions a publish has matched."""
