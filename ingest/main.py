@@ -36,10 +36,11 @@ def run(settings: IngestSettings) -> int:
 
 def check(settings: IngestSettings) -> None:
     """Refuse settings that would break a promise. Raises SettingsError."""
-    if not settings.mqtt.allow_anonymous_remote and not is_loopback(settings.mqtt.host):
+    mqtt = settings.mqtt
+    if not mqtt.allow_anonymous_remote and mqtt.authentication != "required" and not is_loopback(mqtt.host):
         raise SettingsError(
-            f"mqtt.host is {settings.mqtt.host}, which others can reach, and there is no authentication: "
-            "listen on 127.0.0.1, or set mqtt.allow_anonymous_remote = true to let anyone in"
+            f"mqtt.host is {mqtt.host}, which others can reach, and anyone may connect: listen on 127.0.0.1, set "
+            "mqtt.authentication = required, or set mqtt.allow_anonymous_remote = true to let anyone in"
         )
     if settings.mqtt.max_packet_size + 65_536 > settings.log.max_frame_bytes:
         raise SettingsError(

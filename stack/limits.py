@@ -90,6 +90,8 @@ LIMITS: Mapping[str, Limit] = {
     "connections.most": between(0, 10_000),
     "mqtt.host": NOT_EMPTY,
     "mqtt.port": PORT,
+    "mqtt.authentication": one_of("open", "required"),
+    "mqtt.tenant_from": one_of("none", "username"),
     "mqtt.max_packet_size": between(64, 268_435_460, "bytes"),
     "mqtt.receive_maximum": between(1, 65_535),
     "mqtt.max_inflight": between(1, 16_384),
@@ -103,6 +105,7 @@ LIMITS: Mapping[str, Limit] = {
     "mqtt.persistent_v3_expiry": EXPIRY,
     "mqtt.topic_alias_maximum": between(0, 65_535),
     "mqtt.max_client_id_bytes": between(23, 1_024),
+    "mqtt.max_username_bytes": between(1, 1_024),
     "mqtt.max_topic_filter_bytes": between(128, 1_536),
     "mqtt.max_topic_levels": between(1, 65_535),
     "mqtt.connect_timeout": SECONDS,
@@ -112,6 +115,12 @@ LIMITS: Mapping[str, Limit] = {
     "mqtt.slow_consumer_timeout": SECONDS,
     "mqtt.inbound_high_water": BYTES,
     "mqtt.backlog": between(1, 65_535),
+    "clients.acl_default": one_of("allow", "deny"),
+    "clients.deny_action": one_of("ignore", "disconnect"),
+    "clients.acl_cache": between(1, 10_000),
+    "clients.password_threads": between(1, 256),
+    "clients.password_queue": COUNT,
+    "clients.password_cache": COUNT,
     "log.max_frame_bytes": between(1_024, 1_040_000, "bytes, below the topic's max.message.bytes"),
     "log.max_frame_events": between(1, 65_536),
     "log.max_pending_bytes": BYTES,
@@ -204,9 +213,15 @@ def exposed(value: Callable[[str], Value]) -> Iterator[str]:
     """A sentence for each address beyond loopback that nobody has explicitly allowed."""
     for address, switch in ALLOWED_REMOTE.items():
         host = str(value(address))
-        if not is_loopback(host) and not value(switch):
+        if not is_loopback(host) and not value(switch) and not (address == "mqtt.host" and _required(value)):
             variable = f"MQLEDGER_{switch.replace('.', '__')}".upper()
             yield (
                 f"{address} is {host}, which others can reach, and there is no authentication yet: listen on "
-                f"127.0.0.1, or say that you want it: {switch} = true ({variable}=true)"
+                f"127.0.0.1, {'set mqtt.authentication = required, ' if address == 'mqtt.host' else ''}or say that you "
+                f"want it: {switch} = true ({variable}=true)"
             )
+
+
+def _required(value: Callable[[str], Value]) -> bool:
+    """Whether clients need a password."""
+    return value("mqtt.authentication") == "required"
