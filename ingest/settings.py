@@ -12,11 +12,18 @@ class MqttSettings:
     """Limits and listener of the MQTT side of a node."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. Anything beyond loopback needs authentication or ``allow_anonymous_remote``."""
+    """Address to listen on. Beyond loopback only with ``authentication = required`` or ``allow_anonymous_remote``."""
     port: int = 1883
     """TCP port; 0 takes a free one."""
     allow_anonymous_remote: bool = False
     """Say explicitly that anyone who reaches a non-loopback address may connect without a password."""
+    authentication: str = "open"
+    """Who may connect: ``open`` is anyone, but a user that there is needs its password; ``required`` is users with
+    their password. The module ``password_authentication`` switches it while the node runs, never to open beyond
+    loopback without ``allow_anonymous_remote``."""
+    tenant_from: str = "none"
+    """Where the tenant of a client comes from: ``none``, everybody is in ``default``; ``username``, which is then
+    ``tenant/user``. A tenant but ``default`` is entered with a verified password only."""
     max_packet_size: int = 262_144
     """Largest packet accepted from a client, in bytes, announced to MQTT 5 clients."""
     receive_maximum: int = 1_024
@@ -45,6 +52,8 @@ class MqttSettings:
     """Topic aliases a client may use towards us."""
     max_client_id_bytes: int = 1_024
     """Longest client identifier, in bytes of UTF-8: it and the next keep the keys of the read models indexable."""
+    max_username_bytes: int = 1_024
+    """Longest user name, likewise."""
     max_topic_filter_bytes: int = 1_536
     """Longest topic filter of a subscription, in bytes of UTF-8."""
     max_topic_levels: int = 128
@@ -63,6 +72,26 @@ class MqttSettings:
     """Bytes of one connection that may await the log before reading from it pauses."""
     backlog: int = 1_024
     """Listen backlog of the socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """How passwords and access rules of MQTT clients are applied."""
+
+    acl_default: str = "allow"
+    """What becomes of a publish or a subscription that no access rule of the tenant fits: allow or deny."""
+    deny_action: str = "ignore"
+    """What a client is told of a denied publish: ``ignore`` answers it (0x87 in MQTT 5; MQTT 3 has no word, there it is
+    acknowledged and nobody gets it), ``disconnect`` ends the connection."""
+    acl_cache: int = 64
+    """Answers of access rules that are remembered for one connection."""
+    password_threads: int = 2
+    """Passwords verified at once, with lower priority than everything else; each takes the memory its hash says."""
+    password_queue: int = 5_000
+    """Passwords that may wait to be verified; none waits longer than half of ``mqtt.connect_timeout``. Beyond that
+    clients are told 0x89, 3 in MQTT 3."""
+    password_cache: int = 100_000
+    """Verified passwords that are remembered, as keyed hashes, and as many wrong ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +132,7 @@ class IngestSettings:
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     mqtt: MqttSettings = field(default_factory=MqttSettings)
     log: LogSettings = field(default_factory=LogSettings)
+    clients: ClientSettings = field(default_factory=ClientSettings)
     http_host: str = "127.0.0.1"
     """Address of the liveness, readiness and Prometheus endpoint; beyond loopback only with
     ``http_allow_anonymous_remote``."""
