@@ -1,4 +1,4 @@
-# mqledger's services in one image: `mqledger ingest`, `projector`, `api`, `topics`, `migrate`, ...
+# mqledger's services in one image: `mqledger ingest`, `projector`, `api`, `connector`, `topics`, `migrate`, ...
 # Kafka and Postgres are not in it, and neither are a Java runtime or development tools.
 # The base is pinned by its tag; who needs more pins its digest: docker buildx imagetools inspect <tag>.
 
@@ -20,6 +20,7 @@ COPY ops ops
 COPY ingest ingest
 COPY projector projector
 COPY query_api query_api
+COPY connector connector
 COPY stack stack
 RUN /opt/builder/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /build/wheels . \
     && pip install --no-deps --no-index /build/wheels/*.whl \

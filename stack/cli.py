@@ -100,7 +100,7 @@ def cli(ctx: click.Context, config_file: Path | None) -> None:
     """An event-sourced message broker: MQTT in, a Kafka log as the truth, Postgres read models, an HTTP API.
 
     `mqledger up` runs all of it on this machine. Each service also runs alone, against any Kafka and
-    Postgres: topics, migrate, then ingest, projector and api.
+    Postgres: topics, migrate, then ingest, projector, connector and api.
     """
     ctx.obj = App(config_file)
 
@@ -111,8 +111,8 @@ def cli(ctx: click.Context, config_file: Path | None) -> None:
 def up(app: App, data: Path | None) -> None:
     """Run everything on this machine, until Ctrl-C.
 
-    Starts Kafka, Postgres, one ingest node, one projector and the API on loopback, shows where they are, restarts
-    what dies and stops all in order. Data stays in the data folder.
+    Starts Kafka, Postgres, an ingest node, a projector, the connector and the API on loopback, shows where they are,
+    restarts what dies and stops all in order. Data stays in the data folder.
     """
     from stack.config import load
     from stack.up import up as run
@@ -162,6 +162,26 @@ def projector(app: App, wait: float | None) -> None:
         lambda seconds: for_tables(settings.postgres, seconds),
     )
     from projector.main import run
+
+    sys.exit(run(settings))
+
+
+@cli.command()
+@wait_option
+@click.pass_obj
+def connector(app: App, wait: float | None) -> None:
+    """Run a connector: keeps connections to other brokers."""
+    from stack.wait import for_kafka, for_topics
+
+    settings = app.config.connector
+    _wait(
+        "connector",
+        app,
+        wait,
+        lambda seconds: for_kafka(settings.kafka, seconds),
+        lambda seconds: for_topics(settings.kafka, seconds),
+    )
+    from connector.main import run
 
     sys.exit(run(settings))
 
@@ -260,7 +280,7 @@ def status(app: App, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("service", type=click.Choice(["ingest", "projector", "api"]))
+@click.argument("service", type=click.Choice(["ingest", "projector", "connector", "api"]))
 @click.option("--live", is_flag=True, help="Ask whether it lives instead of whether it is ready.")
 @click.pass_obj
 def health(app: App, service: str, live: bool) -> None:

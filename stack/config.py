@@ -21,6 +21,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from connector.settings import ConnectorSettings
 from ingest.settings import IngestSettings
 from projector.settings import ProjectorSettings
 from query_api.settings import ApiSettings
@@ -35,6 +36,7 @@ ROOTS: Mapping[str, type] = {
     "ingest": IngestSettings,
     "projector": ProjectorSettings,
     "api": ApiSettings,
+    "connector": ConnectorSettings,
     "stack": StackSettings,
 }
 """The section of each service's own settings; its nested dataclasses are sections of their own."""
@@ -108,6 +110,11 @@ class Config:
     def api(self) -> ApiSettings:
         """Settings of the query API."""
         return self._build(ApiSettings, "api")
+
+    @property
+    def connector(self) -> ConnectorSettings:
+        """Settings of the connector."""
+        return self._build(ConnectorSettings, "connector")
 
     @property
     def stack(self) -> StackSettings:

@@ -60,6 +60,7 @@ ALLOWED_REMOTE = {
     "mqtt.host": "mqtt.allow_anonymous_remote",
     "ingest.http_host": "ingest.http_allow_anonymous_remote",
     "projector.http_host": "projector.http_allow_anonymous_remote",
+    "connector.http_host": "connector.http_allow_anonymous_remote",
 }
 """Addresses that strangers could reach while there are no passwords yet, and what says that this is wanted."""
 RECORDS = matching(r"(\d+/\d+(,\d+/\d+)*)?", "empty, or partition/offset, several with commas")
@@ -168,6 +169,13 @@ LIMITS: Mapping[str, Limit] = {
         "prints them",
         lambda value: all(len(key) >= LEAST_KEY_LENGTH for key in _words(value)),
     ),
+    "connector.name": matching(r"[A-Za-z0-9._-]{0,200}", "empty, or letters, digits, dot, underscore and hyphen"),
+    "connector.group": NAME,
+    "connector.timeout": between(0.1, 60, "seconds"),
+    "connector.keep_alive": between(5, 65_535, "seconds"),
+    "connector.longest_pause": between(0.5, 86_400, "seconds"),
+    "connector.http_host": NOT_EMPTY,
+    "connector.http_port": PORT,
     "local.data": NOT_EMPTY,
     "local.kafka_port": PORT,
     "local.postgres_port": PORT,

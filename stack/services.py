@@ -20,9 +20,9 @@ from stack.supervise import Unit
 
 PROBE_SECONDS = 2.0
 STOP_MARGIN = 5.0
-SERVICES = ("ingest", "projector", "api")
+SERVICES = ("ingest", "projector", "connector", "api")
 """In the order of a message's way."""
-RANKS = {"ingest": 2, "projector": 3, "api": 4}
+RANKS = {"ingest": 2, "projector": 3, "connector": 4, "api": 5}
 """Stopped in reverse; Postgres is 0 and Kafka 1."""
 
 
@@ -44,7 +44,7 @@ def endpoint(name: str, config: Config) -> Endpoint:
     """The health endpoint of a service."""
     if name == "api":
         return Endpoint(reachable(config.api.host), config.api.port)
-    settings = config.ingest if name == "ingest" else config.projector
+    settings = {"ingest": config.ingest, "projector": config.projector, "connector": config.connector}[name]
     return Endpoint(reachable(settings.http_host), settings.http_port)
 
 

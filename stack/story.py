@@ -117,6 +117,7 @@ def _urls(config: Config, postgres_port: int) -> Mapping[str, tuple[str, ...]]:
     return {
         "ingest": (f"mqtt://{mqtt.host}:{mqtt.port}", *_ops("ingest", config)),
         "projector": _ops("projector", config),
+        "connector": _ops("connector", config),
         "api": (f"{api}/api/v1/sessions", *_ops("api", config)),
         "kafka": (config.kafka.bootstrap,),
         "postgres": (f"{LOOPBACK}:{postgres_port}, database {database}, schema {postgres.schema}",),

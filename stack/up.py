@@ -2,7 +2,7 @@
 
 Order: lock the data folder, check ports, fetch and lay out; then Kafka and its topics beside Postgres and
 its tables, each service as soon as what it needs is there; then follow them. Everything stops in order (API,
-projector, ingest, Kafka, Postgres), whatever went wrong on the way.
+connector, projector, ingest, Kafka, Postgres), whatever went wrong on the way.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from schemas.settings import Secret
 from stack.config import PREFIX, Config, load
 from stack.console import Downloads
 from stack.errors import StackError
-from stack.local.files import write_private
+from stack.local.files import kept_key, write_private
 from stack.local.lock import LOCAL_FILE, lock_data
 from stack.local.ports import LOOPBACK, free_port, require_free
 from stack.local.services import Local, LocalPlan, prepare
@@ -30,6 +30,8 @@ from stack.story import Story, endpoints
 from stack.supervise import Supervisor
 from stack.topics import ensure_topics
 
+KEY_FILE = "connections.key"
+"""In the data folder: seals the secrets of connections, unless ``connections.keys`` is set."""
 SERVICE_START_SECONDS = 600.0
 """A node folds the log from its beginning before it is ready; it says how far it is in its health."""
 
@@ -96,6 +98,7 @@ class Up:
             tables = group.create_task(self._start_tables(local))
             group.create_task(self._start_service("ingest", log))
             group.create_task(self._start_service("projector", log, tables))
+            group.create_task(self._start_service("connector", log))
             group.create_task(self._start_service("api", tables))
 
     async def _start_log(self, local: Local) -> None:
@@ -131,6 +134,7 @@ class Up:
             "mqtt.port": ("MQTT", config.ingest.mqtt.host, config.ingest.mqtt.port),
             "ingest.http_port": ("health of ingest", config.ingest.http_host, config.ingest.http_port),
             "projector.http_port": ("health of the projector", config.projector.http_host, config.projector.http_port),
+            "connector.http_port": ("health of the connector", config.connector.http_host, config.connector.http_port),
             "api.port": ("the API", config.api.host, config.api.port),
         }
         chosen: dict[str, object] = {}
@@ -145,7 +149,10 @@ class Up:
         dsn = local.postgres.dsn
         self._postgres_port = local.postgres.port
         bootstrap = f"{LOOPBACK}:{local.kafka.port}"
-        changed = self._config.environment(kafka__bootstrap=bootstrap, postgres__dsn=Secret(dsn))
+        keys = self._config.api.connections.keys or kept_key(self._data / KEY_FILE)
+        changed = self._config.environment(
+            kafka__bootstrap=bootstrap, postgres__dsn=Secret(dsn), connections__keys=keys
+        )
         self._config = load(None, changed)
         ports = self._config
         write_private(
@@ -156,6 +163,8 @@ class Up:
             f"[mqtt]\nport = {ports.ingest.mqtt.port}\n"
             f"[ingest]\nhttp_port = {ports.ingest.http_port}\n"
             f"[projector]\nhttp_port = {ports.projector.http_port}\n"
+            f"[connector]\nhttp_port = {ports.connector.http_port}\n"
+            f'[connections]\nkeys = "{keys.reveal()}"\n'
             f"[api]\nport = {ports.api.port}\n",
         )
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from schemas.settings import KafkaSettings, PostgresSettings
+from schemas.settings import KafkaSettings, PostgresSettings, Secret
 from stack.config import PREFIX, Config, load
 from stack.local.ports import free_port
 from stack.services import endpoint
@@ -150,6 +150,8 @@ def service_config(kafka: KafkaSettings, postgres: PostgresSettings, overrides: 
         "mqtt__port": free_port(),
         "ingest__http_port": free_port(),
         "projector__http_port": free_port(),
+        "connector__http_port": free_port(),
+        "connections__keys": Secret("a key for tests, known to everybody"),
         "api__port": free_port(),
         **{f"dialects__{name}_port": 0 for name in ("emqx4", "bifromq", "emq2", "cedalo")},
         **overrides,

@@ -75,6 +75,7 @@ def test_one_shots_come_first_and_everything_long_lived_has_a_health_check(file:
     waits = {name: file["services"][name]["depends_on"] for name in OURS}
     assert waits["ingest"] == {"kafka": well, "topics": done}
     assert waits["projector"] == {"kafka": well, "topics": done, "migrate": done}
+    assert waits["connector"] == {"kafka": well, "topics": done}
     assert waits["api"] == {"migrate": done}
     for name, service in file["services"].items():
         one_shot = name in ("topics", "migrate")

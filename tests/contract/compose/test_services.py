@@ -29,6 +29,7 @@ PASSWORD = "s3cret"
 PORTS = {
     "ingest": ("MQLEDGER_MQTT__PORT", "MQLEDGER_INGEST__HTTP_PORT"),
     "projector": ("MQLEDGER_PROJECTOR__HTTP_PORT",),
+    "connector": ("MQLEDGER_CONNECTOR__HTTP_PORT",),
     "api": ("MQLEDGER_API__PORT",),
 }
 READY_SECONDS = 60.0
@@ -142,7 +143,7 @@ async def test_one_shots_do_their_work_and_services_become_ready(start: Callable
     assert "everything that happens" in finished(start("topics"))
     assert "applied" in finished(start("migrate"))
     assert "up to date" in finished(start("migrate")), "run again at every `docker compose up`"
-    containers = [start(name) for name in ("ingest", "projector", "projector", "api", "api")]
+    containers = [start(name) for name in ("ingest", "projector", "projector", "connector", "api", "api")]
     for container in containers:
         await ready(container)
         assert container.health() == 0

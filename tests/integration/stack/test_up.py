@@ -26,13 +26,14 @@ from tests.stackkit.services import ROOT
 
 UP_SECONDS = 110.0
 STOP_SECONDS = 60.0
-NAMES = ("kafka", "postgres", "ingest", "projector", "api")
+NAMES = ("kafka", "postgres", "ingest", "projector", "connector", "api")
 FREE_PORTS = {
     f"{PREFIX}{name}": "0"
     for name in (
         "MQTT__PORT",
         "INGEST__HTTP_PORT",
         "PROJECTOR__HTTP_PORT",
+        "CONNECTOR__HTTP_PORT",
         "API__PORT",
         "LOCAL__KAFKA_PORT",
         "LOCAL__POSTGRES_PORT",
@@ -179,7 +180,7 @@ async def test_up_follows_restarts_and_stops_in_order_and_keeps_its_data(up: Up)
 
     up.send(signal.SIGINT)
     assert up.wait() == 0
-    assert re.findall(r"✓ (\w+) stopped", up.said) == ["api", "projector", "ingest", "kafka", "postgres"]
+    assert re.findall(r"✓ (\w+) stopped", up.said) == ["api", "connector", "projector", "ingest", "kafka", "postgres"]
     assert "was killed" not in up.said
     assert not tree_of(up.data)
     assert not (up.data / LOCAL_FILE).exists()

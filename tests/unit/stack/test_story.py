@@ -17,12 +17,12 @@ from stack.config import load
 from stack.story import Story, endpoints
 from stack.supervise import Running
 
-NAMES = ("ingest", "projector", "api", "kafka", "postgres")
+NAMES = ("ingest", "projector", "connector", "api", "kafka", "postgres")
 DSN = Secret("postgresql://postgres:s3cret@127.0.0.1:25433/mqledger")
 
 
 def running(**health: Health) -> Mapping[str, Running]:
-    """Five processes, well unless said otherwise."""
+    """All processes, well unless said otherwise."""
     found = {
         name: SimpleNamespace(health=health.get(name, Health(True)), process=SimpleNamespace(pid=4_194_000 + i))
         for i, name in enumerate(NAMES)

@@ -71,5 +71,5 @@ def test_the_list_of_commands_is_whole_at_80_columns(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("COLUMNS", "80")
     result = CliRunner().invoke(cli, ["--help"], terminal_width=80)
     commands = result.output.partition("Commands:")[2].strip().splitlines()
-    assert len(commands) == 11
+    assert len(commands) == 12
     assert not [line for line in commands if line.endswith("...")]
