@@ -12,6 +12,8 @@ from pathlib import Path
 
 import httpx
 
+from connector.settings import ConnectorSettings
+from ingest.settings import IngestSettings
 from ops.health import Health
 from projector.settings import ProjectorSettings
 from stack.config import Config
@@ -44,7 +46,9 @@ def endpoint(name: str, config: Config) -> Endpoint:
     """The health endpoint of a service."""
     if name == "api":
         return Endpoint(reachable(config.api.host), config.api.port)
-    settings = {"ingest": config.ingest, "projector": config.projector, "connector": config.connector}[name]
+    settings: ProjectorSettings | ConnectorSettings | IngestSettings = config.projector
+    if name != "projector":
+        settings = config.ingest if name == "ingest" else config.connector
     return Endpoint(reachable(settings.http_host), settings.http_port)
 
 
