@@ -254,5 +254,5 @@ async def command(store: Store, tenant: str, command_id: str) -> list[Command]:
 
 
 def _connection(row: Any) -> Connection:
-    *plain, error = row
-    return Connection(*plain, json.loads(error) if isinstance(error, str) else error)
+    error: str | None = row["error"]
+    return Connection(**{**row, "error": None if error is None else json.loads(error)})

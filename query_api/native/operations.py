@@ -1,0 +1,23 @@
+"""All operations, in the order of the documents."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from query_api.native import accounts, bans, commands, me, messages, nodes, numbers, rules, sessions, users
+from query_api.native.operation import Operation
+
+SECTIONS: Final = (
+    me.section,
+    sessions.section,
+    numbers.section,
+    messages.section,
+    users.section,
+    rules.section,
+    rules.caches,
+    bans.section,
+    accounts.section,
+    nodes.section,
+    commands.section,
+)
+OPERATIONS: Final[tuple[Operation, ...]] = tuple(one for section in SECTIONS for one in section.operations)

@@ -1,0 +1,274 @@
+"""Sessions as they are and as they were, and what can be done to them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+from msgspec import Meta
+
+from query_api.access.principal import Permission
+from query_api.errors import InvalidError, NotFoundError
+from query_api.native import etags, outcomes, paging
+from query_api.native.operation import Call, Example, Reply, Section
+from query_api.native.session_shapes import (
+    SessionDetail,
+    SubscriptionPage,
+    counters,
+    session,
+    subscription,
+)
+from query_api.native.shapes import Asking, Given, Listing, Reading, Shape
+from query_api.native.text import Count, Filter, Qos, Reason, Time, Username
+from query_api.native.times import milliseconds, moment_or_none
+from schemas.parts import Subscription as Wanted
+
+section: Final = Section("sessions", writes=Permission.OPERATE)
+SHOWN: Final = 1_000
+"""Subscriptions in the detail of a session."""
+KICKED: Final = "kicked by an operator"
+AsOf = Annotated[Time, Meta(description="A moment of the past (RFC 3339, UTC): as it was then.")]
+
+
+class Past(Reading, frozen=True):
+    """When."""
+
+    as_of: AsOf | None = None
+
+
+class PastListing(Listing, frozen=True):
+    """Which page, and when."""
+
+    as_of: AsOf | None = None
+
+
+class Kicking(Asking, frozen=True):
+    """How to end it."""
+
+    reason: Reason = KICKED
+    username: Username | None = None
+    """Only if the session is this user's."""
+
+
+class Queue(Shape, frozen=True):
+    """The queue of a session, measured. Which messages wait is known to its home alone; the log holds them all."""
+
+    client_id: str
+    measured_at: Time | None
+    queued: Count
+    inflight: Count
+    awaiting_rel: Count
+    dropped: Count
+    """Since the client connected."""
+
+
+class Disconnecting(Given, frozen=True):
+    """How to disconnect it."""
+
+    reason: Reason = KICKED
+    username: Username | None = None
+
+
+class NewSubscription(Given, frozen=True):
+    """A subscription to be."""
+
+    filter: Filter
+    qos: Qos = 0
+    no_local: bool = False
+    retain_as_published: bool = False
+    retain_handling: Annotated[int, Meta(ge=0, le=2)] = 0
+    subscription_id: Annotated[int, Meta(ge=1, le=268_435_455)] | None = None
+
+
+class Subscribing(Given, frozen=True):
+    """Subscriptions to be."""
+
+    subscriptions: Annotated[list[NewSubscription], Meta(min_length=1, max_length=1000)]
+    username: Username | None = None
+
+
+class Unsubscribing(Given, frozen=True):
+    """Subscriptions to end."""
+
+    filters: Annotated[list[Filter], Meta(min_length=1, max_length=1000)]
+    username: Username | None = None
+
+
+class Expiring(Given, frozen=True):
+    """Which sessions to end."""
+
+    away: Annotated[
+        int, Meta(ge=0, le=4_294_967_295, description="Seconds since the disconnect; 0 ends every one, connected too.")
+    ]
+
+
+_PATH: Final = {"client_id": "meter-17"}
+_SUBSCRIPTION: Final = {
+    "client_id": "meter-17",
+    "filter": "plant/+/on",
+    "qos": 1,
+    "no_local": False,
+    "retain_as_published": False,
+    "retain_handling": 0,
+    "subscription_id": None,
+    "since": "2026-01-02T03:04:05.006Z",
+}
+
+
+@section.get("/sessions/{client_id}", SessionDetail, query=Past, example=Example(_PATH))
+async def get_session(call: Call) -> Reply:
+    """One session with its measurements and subscriptions, as it is or as it was."""
+    await call.asked.freshen()
+    return Reply(await _detail(call, _moment(call)))
+
+
+@section.get("/sessions/{client_id}/queue", Queue, example=Example(_PATH))
+async def get_queue(call: Call) -> Reply:
+    """How long the queue of a session is."""
+    await call.asked.freshen()
+    row = await _whole(call)
+    return Reply(
+        Queue(
+            row["client_id"],
+            moment_or_none(row["at"] or 0),
+            row["queued"] or 0,
+            row["inflight"] or 0,
+            row["awaiting_rel"] or 0,
+            row["dropped"] or 0,
+        )
+    )
+
+
+@section.get(
+    "/sessions/{client_id}/subscriptions",
+    SubscriptionPage,
+    query=PastListing,
+    example=Example(_PATH, answer={"items": [_SUBSCRIPTION], "next": None}),
+)
+async def list_session_subscriptions(call: Call) -> Reply:
+    """Subscriptions of a session by filter, as they are or as they were."""
+    after = paging.opened(call) or ""
+    await call.asked.freshen()
+    at = _moment(call)
+    if not after:
+        await _session_row(call, at)
+    rows = await _subscriptions(call, at, after, call.query.limit + 1)
+    page, following = paging.cut(call, rows, lambda row: row["filter"])
+    return Reply(SubscriptionPage([subscription(row) for row in page], following))
+
+
+@section.command("DELETE", "/sessions/{client_id}", query=Kicking, example=Example(_PATH))
+async def kick_session(call: Call) -> Reply:
+    """End a session and the connection that it has."""
+    if call.headers.if_match:
+        rows = await call.asked.service.store.fetch("whole_session", call.tenant, call.path["client_id"])
+        etags.require_match(call, await _detail(call, None) if rows else None)
+    told = await call.asked.service.commands.kick(
+        outcomes.asker(call),
+        call.tenant,
+        call.path["client_id"],
+        reason=call.query.reason,
+        username=call.query.username,
+    )
+    return outcomes.reply(told)
+
+
+@section.command("POST", "/sessions/{client_id}/disconnect", body=Disconnecting, example=Example(_PATH, body={}))
+async def disconnect_session(call: Call) -> Reply:
+    """Disconnect a client; its session stays as long as it would."""
+    told = await call.asked.service.commands.kick(
+        outcomes.asker(call),
+        call.tenant,
+        call.path["client_id"],
+        reason=call.body.reason,
+        end_session=False,
+        username=call.body.username,
+    )
+    return outcomes.reply(told)
+
+
+@section.command(
+    "POST",
+    "/sessions/{client_id}/subscriptions",
+    body=Subscribing,
+    example=Example(_PATH, body={"subscriptions": [{"filter": "plant/+/on", "qos": 1}]}),
+)
+async def subscribe(call: Call) -> Reply:
+    """Subscribe on behalf of a client, connected or away; `codes` tells what became of each filter."""
+    wanted = [
+        Wanted(
+            one.filter, one.qos, one.no_local, one.retain_as_published, one.retain_handling, one.subscription_id or 0
+        )
+        for one in call.body.subscriptions
+    ]
+    told = await call.asked.service.commands.subscribe(
+        outcomes.asker(call), call.tenant, call.path["client_id"], wanted, username=call.body.username
+    )
+    return outcomes.reply(told)
+
+
+@section.command(
+    "POST",
+    "/sessions/{client_id}/unsubscribe",
+    body=Unsubscribing,
+    example=Example(_PATH, body={"filters": ["plant/+/on"]}),
+)
+async def unsubscribe(call: Call) -> Reply:
+    """Unsubscribe on behalf of a client, connected or away; `codes` tells what became of each filter."""
+    told = await call.asked.service.commands.unsubscribe(
+        outcomes.asker(call), call.tenant, call.path["client_id"], call.body.filters, username=call.body.username
+    )
+    return outcomes.reply(told)
+
+
+@section.command("POST", "/expirations", body=Expiring, example=Example(body={"away": 86400}))
+async def expire_sessions(call: Call) -> Reply:
+    """End the sessions of the tenant that have been away for so long; `count` tells how many."""
+    told = await call.asked.service.commands.expire(outcomes.asker(call), call.tenant, call.body.away)
+    return outcomes.reply(told)
+
+
+def _moment(call: Call) -> int | None:
+    return moment_of(call.query.as_of)
+
+
+def moment_of(text: str | None) -> int | None:
+    """The milliseconds of an ``as_of``. Raises InvalidError for a day that is none."""
+    if text is None:
+        return None
+    try:
+        return milliseconds(text)
+    except ValueError as error:
+        raise InvalidError("as_of is no time.") from error
+
+
+async def _detail(call: Call, at: int | None) -> SessionDetail:
+    row = await _session_row(call, at)
+    held = await _subscriptions(call, at, "", SHOWN)
+    measured = counters(row) if at is None else None
+    return SessionDetail(session(row), measured, [subscription(one) for one in held])
+
+
+async def _session_row(call: Call, at: int | None) -> Any:
+    if at is None:
+        return await _whole(call)
+    rows = await call.asked.service.store.fetch("session_as_of", call.tenant, call.path["client_id"], at)
+    return _only(rows)
+
+
+async def _whole(call: Call) -> Any:
+    return _only(await call.asked.service.store.fetch("whole_session", call.tenant, call.path["client_id"]))
+
+
+def _only(rows: Sequence[Any]) -> Any:
+    if not rows:
+        raise NotFoundError("There is no such session.")
+    return rows[0]
+
+
+async def _subscriptions(call: Call, at: int | None, after: str, most: int) -> list[Any]:
+    store, client_id = call.asked.service.store, call.path["client_id"]
+    if at is None:
+        return await store.fetch("session_subscriptions", call.tenant, client_id, after, most)
+    rows = await store.fetch("subscriptions_as_of", call.tenant, client_id, at, after, most)
+    return sorted(rows, key=lambda row: row["filter"].encode())[:most]

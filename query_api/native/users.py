@@ -1,0 +1,120 @@
+"""Users of the MQTT side."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+from msgspec import Meta
+
+from query_api import admin_queries
+from query_api.access.principal import Permission
+from query_api.admin_queries import User as Row
+from query_api.native import etags, outcomes, paging
+from query_api.native.operation import Call, Example, Reply, Section
+from query_api.native.shapes import Given, Listing, Shape
+from query_api.native.text import LONGEST, MqttPassword, Time, Username
+from query_api.native.times import moment
+from schemas.admin import UserRemoved, UserSet
+
+section: Final = Section("users", reads=Permission.ADMINISTER, writes=Permission.ADMINISTER)
+
+
+class User(Shape, frozen=True):
+    """A user of the MQTT side. Its password is never told."""
+
+    username: str
+    superuser: bool
+    """Access rules do not concern this user."""
+    changed_at: Time
+    changed_by: str
+
+
+class UserPage(Shape, frozen=True):
+    """A page of users."""
+
+    items: list[User]
+    next: str | None
+
+
+class UserListing(Listing, frozen=True):
+    """Which users."""
+
+    prefix: Annotated[str, Meta(max_length=LONGEST, description="Only names that begin with this.")] = ""
+
+
+class UserGiven(Given, frozen=True):
+    """A user to be."""
+
+    password: MqttPassword
+    superuser: bool = False
+
+
+class NewUser(Given, frozen=True):
+    """A user to be, with its name."""
+
+    username: Username
+    password: MqttPassword
+    superuser: bool = False
+
+
+_PATH: Final = {"username": "ada"}
+_EXAMPLE: Final = {"username": "ada", "superuser": False, "changed_at": "2026-01-02T03:04:05.006Z", "changed_by": "ops"}
+
+
+@section.get("/users", UserPage, query=UserListing, example=Example(answer={"items": [_EXAMPLE], "next": None}))
+async def list_users(call: Call) -> Reply:
+    """Users of the tenant by name."""
+    after = paging.opened(call)
+    await call.asked.freshen()
+    rows = await admin_queries.users(
+        call.asked.service.store, call.tenant, prefix=call.query.prefix, after=after, most=call.query.limit + 1
+    )
+    page, following = paging.cut(call, rows, lambda row: row.username)
+    return Reply(UserPage([_user(row) for row in page], following))
+
+
+@section.command(
+    "POST", "/users", body=NewUser, status=201, example=Example(body={"username": "ada", "password": "correct horse"})
+)
+async def add_user(call: Call) -> Reply:
+    """Add a user; 409 when there is one of this name."""
+    return outcomes.added(await _set(call, call.body.username, "add"), "users", call.body.username)
+
+
+@section.get("/users/{username}", User, example=Example(path=_PATH, answer=_EXAMPLE))
+async def get_user(call: Call) -> Reply:
+    """One user."""
+    await call.asked.freshen()
+    return outcomes.found(await _find(call), "user")
+
+
+@section.command(
+    "PUT", "/users/{username}", body=UserGiven, example=Example(_PATH, body={"password": "battery staple"})
+)
+async def put_user(call: Call) -> Reply:
+    """Make a user, or give it another password."""
+    etags.require_match(call, await _find(call))
+    return outcomes.put(await _set(call, call.path["username"], outcomes.mode(call)))
+
+
+@section.command("DELETE", "/users/{username}", example=Example(_PATH))
+async def delete_user(call: Call) -> Reply:
+    """Remove a user. Connections that it has stay; it can't make new ones."""
+    etags.require_match(call, await _find(call))
+    tenant, username = call.tenant, call.path["username"]
+    return outcomes.reply(await outcomes.ask(call, lambda order: UserRemoved(order, tenant, username)))
+
+
+async def _set(call: Call, username: str, mode: str) -> outcomes.Told:
+    given, tenant = call.body, call.tenant
+    hashed = await call.asked.service.access.hashed(given.password)
+    return await outcomes.ask(call, lambda order: UserSet(order, mode, tenant, username, hashed, given.superuser))
+
+
+async def _find(call: Call) -> User | None:
+    row = await admin_queries.user(call.asked.service.store, call.tenant, call.path["username"])
+    return None if row is None else _user(row)
+
+
+def _user(row: Row) -> User:
+    return User(row.username, row.superuser, moment(row.changed_at), row.changed_by)
