@@ -9,6 +9,8 @@ from typing import TypeAlias
 from litestar.handlers import HTTPRouteHandler
 
 from query_api.dialect import Dialect
+from query_api.emq2.dialect import EMQ2
+from query_api.emq2.routes import routes as emq2_routes
 from query_api.fluxmq.dialect import FLUXMQ
 from query_api.fluxmq.routes import routes as fluxmq_routes
 from query_api.service import Service
@@ -39,7 +41,7 @@ class Served:
 
 BASE = Served(FLUXMQ, fluxmq_routes)
 """Answers what belongs to nobody else."""
-OTHERS: tuple[Served, ...] = ()
+OTHERS: tuple[Served, ...] = (Served(EMQ2, emq2_routes, ("/api/v2",), "emq2_port"),)
 """Asked in this order whether a path is theirs."""
 
 

@@ -51,15 +51,50 @@ order by tenant, filter, node;
 select count(*) as routes
 from (select 1 from routes where {routes_ready} and tenant = $1 group by tenant, filter, node) r;
 
--- name: subscription_page
--- A page of the subscriptions of connected sessions, in bytewise order of client ids and filters.
--- $1: tenant; $2: node, null for all; $3: first row, from 0; $4: most rows, null for all.
+-- name: node_sessions
+-- A page of the sessions in a state at a node, in bytewise order of client ids. Costs what the rows before it cost.
+-- $1: tenant; $2: node; $3: first row, from 0; $4: most rows.
+select s.client_id, s.username, s.address, s.port, s.clean_start, s.version, s.keep_alive, s.connected_at, s.created_at,
+       s.receive_maximum, s.online, s.node, c.inflight, c.queued, c.awaiting_rel, c.dropped
+from sessions s
+left join session_counters c on c.tenant = s.tenant and c.client_id = s.client_id and c.epoch >= s.created
+where {sessions_ready} and s.tenant = $1 and s.node = $2 and {state} and {alive}
+order by s.tenant, s.client_id
+offset $3 limit $4;
+
+-- name: node_session
+-- One session in a state.
+-- $1: tenant; $2: client id; $3: node, null for any.
+select s.client_id, s.username, s.address, s.port, s.clean_start, s.version, s.keep_alive, s.connected_at, s.created_at,
+       s.receive_maximum, s.online, s.node, c.inflight, c.queued, c.awaiting_rel, c.dropped
+from sessions s
+left join session_counters c on c.tenant = s.tenant and c.client_id = s.client_id and c.epoch >= s.created
+where {sessions_ready} and s.tenant = $1 and s.client_id = $2 and ($3::text is null or s.node = $3)
+  and {state} and {alive};
+
+-- name: node_session_count
+-- How many sessions in a state a node has: for a cluster of several, since totals are not told by node.
+-- $1: tenant; $2: node.
+select count(*) as count
+from sessions s
+where {sessions_ready} and s.tenant = $1 and s.node = $2 and {state} and {alive};
+
+-- name: node_subscriptions
+-- A page of the subscriptions of the sessions at a node, in bytewise order of client ids and filters.
+-- $1: tenant; $2: node; $3: first row, from 0; $4: most rows.
 select u.client_id, u.filter, u.qos, s.node
 from subscriptions u
 join sessions s on s.tenant = u.tenant and s.client_id = u.client_id
-where {subscriptions_ready} and u.tenant = $1 and ($2::text is null or s.node = $2) and {alive}
+where {subscriptions_ready} and u.tenant = $1 and s.node = $2 and {alive}
 order by u.tenant, u.client_id, u.filter
 offset $3 limit $4;
+
+-- name: node_subscription_count
+-- How many subscriptions the sessions at a node have: likewise.
+-- $1: tenant; $2: node.
+select coalesce(sum(s.subscription_count), 0)::bigint as count
+from sessions s
+where {subscriptions_ready} and s.tenant = $1 and s.node = $2 and {alive};
 
 -- name: subscriptions_of
 -- The subscriptions of one session, in bytewise order of filters.

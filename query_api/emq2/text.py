@@ -1,0 +1,40 @@
+"""How the dialect writes times, durations, sizes and what is not set."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+UNDEFINED: Final = "undefined"
+_KILO: Final = 1024
+
+
+def when(milliseconds: int) -> str:
+    """A time in milliseconds since 1970, such as ``2017-04-14 12:50:15``; that was never, ``undefined``."""
+    if not milliseconds:
+        return UNDEFINED
+    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def uptime(milliseconds: int) -> str:
+    """A duration, such as ``1 hours, 17 minutes, 1 seconds``."""
+    minutes, seconds = divmod(milliseconds // 1000, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [f"{days} days"] if days else []
+    parts += [f"{hours} hours"] if days or hours else []
+    parts += [f"{minutes} minutes"] if days or hours or minutes else []
+    return ", ".join([*parts, f"{seconds} seconds"])
+
+
+def size(count: int) -> str:
+    """Bytes, such as ``69.19M``."""
+    for power, unit in ((3, "G"), (2, "M"), (1, "K")):
+        if count >= _KILO**power:
+            return f"{count / _KILO**power:.2f}{unit}"
+    return str(count)
+
+
+def load(centi: int) -> str:
+    """A load average, given times 100."""
+    return f"{centi / 100:.2f}"
