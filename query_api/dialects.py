@@ -13,6 +13,8 @@ from query_api.emq2.dialect import EMQ2
 from query_api.emq2.routes import routes as emq2_routes
 from query_api.fluxmq.dialect import FLUXMQ
 from query_api.fluxmq.routes import routes as fluxmq_routes
+from query_api.native.problems import DIALECT as NATIVE
+from query_api.native.routes import routes as native_routes
 from query_api.service import Service
 from query_api.settings import DialectSettings
 
@@ -41,7 +43,10 @@ class Served:
 
 BASE = Served(FLUXMQ, fluxmq_routes)
 """Answers what belongs to nobody else."""
-OTHERS: tuple[Served, ...] = (Served(EMQ2, emq2_routes, ("/api/v2",), "emq2_port"),)
+OTHERS: tuple[Served, ...] = (
+    Served(NATIVE, native_routes, ("/api/mqledger",)),
+    Served(EMQ2, emq2_routes, ("/api/v2",), "emq2_port"),
+)
 """Asked in this order whether a path is theirs."""
 
 
