@@ -8,6 +8,8 @@ from typing import TypeAlias
 
 from litestar.handlers import HTTPRouteHandler
 
+from query_api.bifromq.dialect import BIFROMQ
+from query_api.bifromq.routes import routes as bifromq_routes
 from query_api.dialect import Dialect
 from query_api.emq2.dialect import EMQ2
 from query_api.emq2.routes import routes as emq2_routes
@@ -45,6 +47,7 @@ BASE = Served(FLUXMQ, fluxmq_routes)
 """Answers what belongs to nobody else."""
 OTHERS: tuple[Served, ...] = (
     Served(NATIVE, native_routes, ("/api/mqledger",)),
+    Served(BIFROMQ, bifromq_routes, ("/pub", "/retain", "/session", "/kill", "/sub", "/unsub"), "bifromq_port"),
     Served(EMQ2, emq2_routes, ("/api/v2",), "emq2_port"),
 )
 """Asked in this order whether a path is theirs."""

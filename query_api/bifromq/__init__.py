@@ -1,0 +1,1 @@
+"""The admin API in the dialect of BifroMQ: everything in headers, answers in a word; tenants are real."""
