@@ -151,7 +151,7 @@ def service_config(kafka: KafkaSettings, postgres: PostgresSettings, overrides: 
         "ingest__http_port": free_port(),
         "projector__http_port": free_port(),
         "connector__http_port": free_port(),
-        "connections__keys": Secret("a key for tests, known to everybody"),
+        "connections__keys": Secret("a key for tests that everybody knows"),
         "api__port": free_port(),
         **{f"dialects__{name}_port": 0 for name in ("emqx4", "bifromq", "emq2", "cedalo")},
         **overrides,
