@@ -27,7 +27,7 @@ def told(asked: Asked) -> Mapping[str, str]:
 
 
 def settled(outcome: Outcome, late: tuple[int, str] = REJECTED) -> str:
-    """The word of an outcome that is known. Raises WordError: ``late`` for one that is not, 404 for what is not there."""
+    """The word of an outcome that is known. Raises WordError: ``late`` if it is not, 404 for what is not there."""
     if not outcome.known or outcome.outcome in ("late", "unknown"):
         raise WordError(*late)
     if outcome.outcome in ("not_found", "not_connected", "wrong_user"):
