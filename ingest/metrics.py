@@ -64,6 +64,8 @@ COUNTERS: Final = (
     _named("mqledger_connections_accepted", "Sockets accepted.", r"connections\.accepted"),
     _named("mqledger_connections_closed", "Sockets closed.", r"connections\.closed"),
     _named("mqledger_connections_refused", "Sockets closed at once.", r"connections\.refused\.(?P<reason>\w+)"),
+    _named("mqledger_connects_refused", "CONNECT packets refused.", r"connects\.refused\.(?P<reason>\w+)"),
+    _named("mqledger_access_denied", "Denied by access rules.", r"access\.denied\.(?P<action>\w+)"),
     _named("mqledger_retained_refused", "Retained messages that were not kept.", r"retained\.refused"),
     _named("mqledger_events_void", "Events without effect: of a connection that was not the latest.", r"events\.void"),
     _named("mqledger_frames", "Frames of this node that were applied.", r"log\.frames"),
@@ -72,7 +74,7 @@ COUNTERS: Final = (
         "mqledger_ingest_other",
         "Counters without a metric of their own.",
         # errors.protocol is the sum of its parts.
-        r"(?!(packets|bytes|messages|errors|missed|connections|log)\.|retained\.refused|events\.void)(?P<name>.+)",
+        r"(?!(packets|bytes|messages|errors|missed|connections|connects|access|log)\.|retained\.refused|events\.void)(?P<name>.+)",
     ),
 )
 GAUGES: Final = (

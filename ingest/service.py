@@ -12,6 +12,7 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
+from ingest.access.access import Access
 from ingest.log.herald import Herald
 from ingest.log.journal import AppendError, Journal
 from ingest.log.poison import Poison
@@ -55,9 +56,12 @@ class IngestService:
         self.node = Node(settings, self.payloads)
         self.journal = Journal(settings.node, settings.kafka, settings.log, self._reader, self._apply, self._failed)
         self.node.journal = self.journal
-        self.server = Server(settings, self.node, self.journal)
         self._herald = Herald(settings.node, settings.kafka)
         self.tail = Tail(settings.node, settings.kafka, self.poison, self._answer_bell)
+        self.access = Access(settings.mqtt, settings.clients, self.tail.admin, self.node.now)
+        self.node.access = self.access
+        self.server = Server(settings, self.node, self.journal, self.access)
+        self.tail.watchers.append(self.server.admin_changed)
         self.duties = Duties(settings, self.node, self.journal, self.server, self.tail.admin, self.version)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -91,6 +95,7 @@ class IngestService:
         await self._past.start()
         await self._herald.start()
         await self.tail.start()
+        self.access.begin()
         await self._fold_past()
         await self.journal.open()
         incarnation = await self._begin_incarnation(-1)
@@ -261,6 +266,7 @@ class IngestService:
         await self.journal.suspend()
         await self._herald.stop()
         await self.tail.stop()
+        self.access.close()
         await self._reader.stop()
         await self._past.stop()
 

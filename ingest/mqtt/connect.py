@@ -4,34 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ingest.access.access import Entrance
 from ingest.mqtt.codec import ConnackPacket, ConnackProperties, ConnectPacket, ProtocolVersion, ReasonCode
 from ingest.settings import MqttSettings
 from schemas.events import NEVER, Connected, Refused, Will
 
 _NAMES = {ProtocolVersion.V31: "mqtt3.1", ProtocolVersion.V311: "mqtt3.1.1", ProtocolVersion.V5: "mqtt5"}
 
-DEFAULT_TENANT = "default"
-
 
 def decide(
     packet: ConnectPacket,
+    entrance: Entrance,
     settings: MqttSettings,
     peer: tuple[str, int],
     listener: str,
     new_client_id: Callable[[], str],
     room: Callable[[str, str], bool] = lambda tenant, client_id: True,
 ) -> Connected | Refused:
-    """The event of a CONNECT packet; ``room`` says whether a client of a tenant may have a session."""
-    refusal = _refusal(packet, settings)
-    if refusal is None and not room(DEFAULT_TENANT, packet.client_id):
+    """The event of a CONNECT packet of somebody who comes in, or not, as ``entrance`` says; ``room`` says whether a
+    client of a tenant may have a session."""
+    refusal = entrance.refusal
+    if refusal is None and not room(entrance.tenant, packet.client_id):
         v5 = packet.version == ProtocolVersion.V5
         refusal = ReasonCode.QUOTA_EXCEEDED if v5 else ReasonCode.SERVER_UNAVAILABLE, "there are too many sessions"
     if refusal is not None:
         reason, text = refusal
         return Refused(
-            DEFAULT_TENANT,
+            entrance.tenant,
             packet.client_id,
-            packet.username or "",
+            entrance.username,
             _NAMES[packet.version],
             int(packet.version),
             peer[0],
@@ -44,9 +45,9 @@ def decide(
     v5 = packet.version == ProtocolVersion.V5
     will = packet.will
     return Connected(
-        tenant=DEFAULT_TENANT,
+        tenant=entrance.tenant,
         client_id=packet.client_id or new_client_id(),
-        username=packet.username or "",
+        username=entrance.username,
         protocol=_NAMES[packet.version],
         version=int(packet.version),
         address=peer[0],
@@ -69,7 +70,8 @@ def decide(
     )
 
 
-def _refusal(packet: ConnectPacket, settings: MqttSettings) -> tuple[ReasonCode, str] | None:
+def unfit(packet: ConnectPacket, settings: MqttSettings) -> tuple[ReasonCode, str] | None:
+    """Why nobody could come in with such a CONNECT; None when it may be looked at further."""
     if len(packet.client_id.encode()) > settings.max_client_id_bytes:
         return ReasonCode.CLIENT_IDENTIFIER_NOT_VALID, "the client identifier is too long"
     if not packet.client_id:

@@ -10,6 +10,9 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from domain.access import Action, Decision, Who
+from ingest.access.access import BUSY, Entrance
+from ingest.access.rights import ALL, Judge, Rights
 from ingest.mqtt import connect
 from ingest.mqtt.codec import (
     ConnackPacket,
@@ -24,6 +27,7 @@ from ingest.mqtt.codec import (
     UnsupportedProtocolVersion,
     encode,
 )
+from ingest.mqtt.denials import answer, report
 from ingest.mqtt.requests import EVENT_BYTES, HANDLERS, take
 from ingest.mqtt.resend import Resend
 from ingest.mqtt.socket import Socket
@@ -32,6 +36,7 @@ from schemas.events import (
     Connected,
     Counters,
     Cursor,
+    Denied,
     Disconnected,
     Published,
     Refused,
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
     from ingest.node.session import Session
 
 _V5 = ProtocolVersion.V5
+_OF_ACCESS = (ReasonCode.BAD_USER_NAME_OR_PASSWORD, ReasonCode.NOT_AUTHORIZED, ReasonCode.BANNED)
 
 
 class Connection(Socket):
@@ -51,14 +57,17 @@ class Connection(Socket):
 
     __slots__ = (
         "aliases",
+        "asking",
         "client_id",
         "connected_event",
+        "credential",
         "dropped",
         "ended",
         "eof",
         "epoch",
         "held",
         "inbound",
+        "judge",
         "keep_alive",
         "last_in",
         "listener",
@@ -73,6 +82,7 @@ class Connection(Socket):
         "receiving",
         "reported",
         "resend",
+        "rights",
         "session",
         "slot",
         "subscribing",
@@ -87,6 +97,12 @@ class Connection(Socket):
         self.parser = Parser("server", max_packet_size=server.settings.max_packet_size)
         self.session: Session | None = None
         self.connected_event: Connected | None = None
+        self.asking: ConnectPacket | None = None
+        """What waits until its password is verified."""
+        self.credential = ""
+        """The stored hash that the password was verified with."""
+        self.rights: Rights = ALL
+        self.judge: Judge | None = None
         self.tenant = ""
         self.client_id = ""
         self.partition = 0
@@ -228,20 +244,52 @@ class Connection(Socket):
 
     def _connect(self, packet: ConnectPacket) -> None:
         self.version = packet.version
+        self.client_id = packet.client_id
+        self.state = CONNECTING
+        server = self.server
+        if (why := connect.unfit(packet, server.settings)) is not None:
+            self._decide(packet, server.access.refused(packet.username or "", why))
+        else:
+            self._enter(packet)
+
+    def _enter(self, packet: ConnectPacket) -> None:
+        entrance = self.server.access.enter(packet, self)
+        if entrance is None:
+            self.asking = packet
+        else:
+            self._decide(packet, entrance)
+
+    def verified(self, known: bool) -> None:
+        """Whether the password is right is known now; unless ``known`` is False, something failed then."""
+        packet, self.asking = self.asking, None
+        assert packet is not None
+        if known:
+            self._enter(packet)
+        else:
+            self._decide(packet, self.server.access.refused(packet.username or "", BUSY))
+        self.server.soon_flush()
+
+    def _decide(self, packet: ConnectPacket, entrance: Entrance) -> None:
         server = self.server
         room = server.quotas.may_connect
-        decision = connect.decide(packet, server.settings, self.peer, self.listener, server.new_client_id, room)
+        decision = connect.decide(
+            packet, entrance, server.settings, self.peer, self.listener, server.new_client_id, room
+        )
         self.client_id = decision.client_id
         self.tenant = decision.tenant
         self.partition = partition_of(self.tenant, self.client_id, server.partitions)
-        self.state = CONNECTING
         if server.overloaded:
             self.write(encode(ConnackPacket(False, ReasonCode.SERVER_UNAVAILABLE), self.version))
             self.close("the log does not take connections now")
             return
         server.append(self.partition, decision, self, 512 + _will_size(packet))
-        if isinstance(decision, Connected):
+        if isinstance(decision, Refused):
+            reason = ReasonCode(decision.reason_code)
+            server.counters.refused(reason.name.lower(), reason in _OF_ACCESS)
+        else:
             self.connected_event = decision
+            self.credential = entrance.credential
+            self.rights = server.access.rights(entrance)
             self.window = min(decision.receive_maximum, server.settings.max_inflight)
             self.max_out = decision.max_packet_size
             self.keep_alive = decision.keep_alive * 1.5  # [MQTT-3.1.2-22]
@@ -259,10 +307,19 @@ class Connection(Socket):
             return
         session.connection = self
         self.state = OPEN
+        if why := self.server.access.opened(self):
+            self._turn_away(why)
+            return
         self.write(encode(connect.accepted(self.connected_event, present, self.server.settings), self.version))
         self.server.timers.watch(self)
         if self.held is not None or self.eof or self.paused:
             self.server.loop.call_soon(self._drain_held)
+
+    def _turn_away(self, why: str) -> None:
+        """What let the client in has changed before it was told."""
+        self.log_end(ReasonCode.ADMINISTRATIVE_ACTION, why, "server", False)
+        self.write(encode(ConnackPacket(False, ReasonCode.NOT_AUTHORIZED), self.version))
+        self.close(why)
 
     def refused(self, event: Refused) -> None:
         """The node applied ``refused``: the client is told and let go [MQTT-3.1.4-2]."""
@@ -281,6 +338,24 @@ class Connection(Socket):
         self.server.delivery.flush()
         if self.eof and self.state == OPEN and not self.pending:
             self._lose("the client closed its side")
+
+    # Access
+
+    def grant(self, rights: Rights) -> None:
+        """The client has these rights from here on."""
+        self.rights = rights
+        self.judge = None
+
+    def judged(self) -> Judge:
+        """Who says what the client may do, by the rules as they are now."""
+        if self.judge is None:
+            who = Who(self.client_id, self.connected_event.username, self.peer[0])  # type: ignore[union-attr]
+            self.judge = Judge(self.rights, who, self.server.access.settings.acl_cache)
+        return self.judge.fresh()
+
+    def may(self, action: Action, topic: str) -> Decision:
+        """What access rules say of a publish to a topic name, or of a subscription to a valid topic filter."""
+        return self.judged().check(action, topic)
 
     # From the node
 
@@ -317,6 +392,10 @@ class Connection(Socket):
             if not self.to_flush:
                 self.to_flush = True
                 self.server.delivery.to_flush.append(self)
+
+    def denied(self, event: Denied) -> None:
+        """A publish of this client that was denied was applied."""
+        answer(self, event)
 
     def settle(self, size: int) -> None:
         """Bytes of this client no longer wait for the log."""
@@ -355,8 +434,9 @@ class Connection(Socket):
         if self.state == NEW:
             self.close("no CONNECT in time")
         elif self.state == CONNECTING:
+            self.asking = None
             self.write(encode(ConnackPacket(False, ReasonCode.SERVER_UNAVAILABLE), self.version))
-            self.close("the log did not take the connection in time")
+            self.close("the connection was not let in in time")
 
     def stop(self, reason: ReasonCode, text: str) -> None:
         """End the connection from our side, with the reason for log and client."""
@@ -395,6 +475,7 @@ class Connection(Socket):
         session = self.session
         if session is None or session.epoch != self.epoch:
             return
+        report(self)
         vector = list(self.server.node.applied)
         outbox = session.outbox
         cursor = outbox.cursor(vector) if outbox is not None and session.persistent else Cursor([])

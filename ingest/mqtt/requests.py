@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from domain.access import Action
 from domain.topics import SHARE_PREFIX, valid_filter
 from ingest.mqtt.answers import Answer
 from ingest.mqtt.codec import (
@@ -29,6 +30,7 @@ from ingest.mqtt.codec import (
     UnsubscribePacket,
     encode,
 )
+from ingest.mqtt.denials import deny
 from ingest.mqtt.outgoing import pubrec, pubrel
 from ingest.mqtt.states import OPEN
 from schemas.events import Published, Received, Released, Subscribed, Subscription, Unsubscribed, Unsubscription
@@ -53,6 +55,7 @@ def take(connection: Connection, packets: list[Packet]) -> None:
     size = 0
     receiving, most, plain_topic = connection.receiving, connection.most_receiving, server.plain_topic
     judged = not server.quotas.retaining
+    publishable = connection.judged().publishable if connection.rights.judging else None
     for packet in packets:
         kind = type(packet)
         counts[kind] += 1
@@ -64,6 +67,7 @@ def take(connection: Connection, packets: list[Packet]) -> None:
                 and 0 < len(topic) <= plain_topic
                 and not packet.topic_alias
                 and not (judged and packet.retain)
+                and (publishable is None or topic in publishable)
             ):
                 receiving += 1
                 size += EVENT_BYTES + len(topic) + len(payload) + len(properties)
@@ -109,8 +113,7 @@ def _on_publish(connection: Connection, packet: PublishPacket) -> None:
     elif server.shedding(connection):
         server.counters.dropped("log_away")
         return
-    if len(topic) > server.plain_topic and topic.count("/") >= server.plain_topic:
-        connection.disconnect(ReasonCode.TOPIC_NAME_INVALID, "the topic name has too many levels")
+    if _forbidden(connection, packet, topic):
         return
     payload, properties = packet.payload, packet.properties
     if retain and payload and not server.quotas.may_retain(connection.tenant, topic, len(payload) + len(properties)):
@@ -137,6 +140,18 @@ def _on_publish(connection: Connection, packet: PublishPacket) -> None:
     server.append(connection.partition, event, connection, size)
     if connection.pending > server.high_water:
         connection.pause_reading()
+
+
+def _forbidden(connection: Connection, packet: PublishPacket, topic: str) -> bool:
+    """Whether nobody may publish to such a topic, or this client may not; it is told."""
+    most = connection.server.plain_topic
+    if len(topic) > most and topic.count("/") >= most:
+        connection.disconnect(ReasonCode.TOPIC_NAME_INVALID, "the topic name has too many levels")
+        return True
+    if connection.rights.judging and not (decision := connection.may(Action.PUBLISH, topic)).allowed:
+        deny(connection, packet, topic, decision)
+        return True
+    return False
 
 
 def _refuse(connection: Connection, packet: PublishPacket) -> None:
@@ -260,7 +275,9 @@ def _on_subscribe(connection: Connection, packet: SubscribePacket) -> None:
             s.retain_as_published,
             s.retain_handling,
             identifier,
-            subscribe_code(s.topic_filter, s.qos, settings) if room else int(ReasonCode.QUOTA_EXCEEDED),
+            _allowed(connection, s.topic_filter, subscribe_code(s.topic_filter, s.qos, settings))
+            if room
+            else int(ReasonCode.QUOTA_EXCEEDED),
         )
         for s in packet.subscriptions
     ]
@@ -272,6 +289,14 @@ def _on_subscribe(connection: Connection, packet: SubscribePacket) -> None:
     answer = Answer(connection, packet.packet_id, size)
     connection.server.node.ring.pins[answer] = vector
     _append(connection, Subscribed(connection.tenant, connection.client_id, connection.epoch, vector, asked), answer)
+
+
+def _allowed(connection: Connection, topic_filter: str, code: int) -> int:
+    """The code for a filter, which access rules may yet deny."""
+    if code >= 0x80 or not connection.rights.judging or connection.may(Action.SUBSCRIBE, topic_filter).allowed:
+        return code
+    connection.server.counters.denied("subscribe")
+    return int(ReasonCode.NOT_AUTHORIZED)
 
 
 def _room(connection: Connection, packet: SubscribePacket) -> bool:

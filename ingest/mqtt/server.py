@@ -6,12 +6,14 @@ import asyncio
 import logging
 import secrets
 
+from ingest.access.access import Access
 from ingest.log.journal import Journal
 from ingest.mqtt.codec import ProtocolError, ReasonCode
 from ingest.mqtt.connection import Connection
 from ingest.mqtt.timers import Timers
 from ingest.node.node import Node
 from ingest.settings import IngestSettings
+from schemas.admin import AdminEvent
 
 log = logging.getLogger(__name__)
 
@@ -22,10 +24,11 @@ _AWAY_SECONDS = 1.0
 class Server:
     """Invariant: ``connections`` are the open sockets; ``paused`` those that wait until the log has caught up."""
 
-    def __init__(self, settings: IngestSettings, node: Node, journal: Journal) -> None:
+    def __init__(self, settings: IngestSettings, node: Node, journal: Journal, access: Access) -> None:
         self.settings = settings.mqtt
         self.partitions = settings.kafka.partitions
         self.node = node
+        self.access = access
         self.append = journal.append
         self.extend = journal.extend
         self.high_water = settings.mqtt.inbound_high_water
@@ -97,8 +100,15 @@ class Server:
             return
         self.timers.accepted(connection)
 
+    def admin_changed(self, event: AdminEvent) -> None:
+        """An event of ``mq.admin`` took effect: those go that it lets in no longer."""
+        for connection, why in self.access.changed(event, self):
+            connection.stop(ReasonCode.ADMINISTRATIVE_ACTION, why)
+        self.soon_flush()
+
     def closed(self, connection: Connection) -> None:
         """A socket is gone."""
+        self.access.closed(connection)
         self.connections.discard(connection)
         self.timers.forget(connection)
         self.paused.discard(connection)

@@ -15,6 +15,7 @@ DROPS = ("slow_consumer", "packet_too_large", "expired", "queue_full", "log_away
 _CODES = {"connack": 2, "publish": 3, "puback": 4, "pubrec": 5, "pubrel": 6, "pubcomp": 7, "suback": 9, "unsuback": 11,
           "pingresp": 13, "disconnect": 14}  # fmt: skip
 _BEGIN_AT_0 = ("connections.accepted", "connections.refused.limit", "connections.closed", "errors.protocol",
+               "errors.auth", "errors.authz", "access.denied.publish", "access.denied.subscribe",
                "missed.puback", "missed.pubrec", "missed.pubrel", "missed.pubcomp")  # fmt: skip
 
 
@@ -40,6 +41,16 @@ class Counters:
     def missed(self, kind: str) -> None:
         """A packet of the acknowledgement of a publish named a packet identifier that is not in use."""
         self.totals[f"missed.{kind}"] += 1
+
+    def denied(self, action: str) -> None:
+        """A publish or subscribe was denied by access rules."""
+        self.totals[f"access.denied.{action}"] += 1
+        self.totals["errors.authz"] += 1
+
+    def refused(self, reason: str, of_access: bool) -> None:
+        """A CONNECT was refused; ``of_access``: for who asked."""
+        self.totals[f"connects.refused.{reason}"] += 1
+        self.totals["errors.auth"] += of_access
 
     def named(self) -> dict[str, int]:
         """All of them by the names that they have in heartbeats."""

@@ -34,6 +34,7 @@ from schemas.events import (
     CommandDone,
     Connected,
     Cursor,
+    Denied,
     Disconnected,
     Dropped,
     Expire,
@@ -125,6 +126,7 @@ class Node:
             Received: self._received,
             Progress: self._progress,
             Dropped: self._dropped,
+            Denied: self._denied,
             Refused: self._refused,
             Publish: self._published_by_command,
             Kick: self.commands.take,
@@ -427,6 +429,10 @@ class Node:
         session = self._session_of(event)
         if session is not None and session.outbox is not None:
             session.outbox.settle_dropped(event.ranges)
+
+    def _denied(self, event: Denied, at: At, owner: Any) -> None:
+        if owner is not None:
+            owner.denied(event)
 
     def _refused(self, event: Refused, at: At, owner: Any) -> None:
         if owner is not None:

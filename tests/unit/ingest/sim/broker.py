@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any, cast
 
 from domain.admin import AdminState
+from ingest.access.access import Access
 from ingest.log.record import Applied
 from ingest.mqtt.connection import Connection
 from ingest.mqtt.server import LISTENER, Server
@@ -56,8 +57,11 @@ class Broker:
         self.node.clock = lambda: log.time
         self.journal = Journal(log, wanted, self._apply)
         self.node.journal = self.journal
-        self.server = Server(wanted, self.node, self.journal)
-        self.duties = Duties(wanted, self.node, self.journal, self.server, AdminState(), "test")
+        self.admin = AdminState()
+        self.access = Access(wanted.mqtt, wanted.clients, self.admin, self.node.now)
+        self.node.access = self.access
+        self.server = Server(wanted, self.node, self.journal, self.access)
+        self.duties = Duties(wanted, self.node, self.journal, self.server, self.admin, "test")
         self._reading: asyncio.Task[None] | None = None
         self._ports = 10_000
 
