@@ -140,6 +140,11 @@ class Commands:
             ClearAcl: self._clear_acl,
         }
 
+    @property
+    def busy(self) -> bool:
+        """Whether something that was decided is not applied yet."""
+        return bool(self._under_way or self._work)
+
     # Applying
 
     def take(self, event: Command, at: At, owner: Any) -> bool:

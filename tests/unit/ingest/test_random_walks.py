@@ -66,6 +66,14 @@ KINDS = {
     "clear": Kind(1, lambda c: (c.choice(NAMES), c.choice(TOPICS)), "online"),
     "subscribe": Kind(5, lambda c: (c.choice(NAMES), c.choice(FILTERS), c.choice(QOS)), "online"),
     "unsubscribe": Kind(1, lambda c: (c.choice(NAMES), c.choice(FILTERS)), "online"),
+    "kick": Kind(2, lambda c: (c.choice(NAMES), c.random() < 0.6)),
+    "order_subscribe": Kind(2, lambda c: (c.choice(NAMES), c.choice(FILTERS), c.choice(QOS))),
+    "order_unsubscribe": Kind(1, lambda c: (c.choice(NAMES), c.choice(FILTERS))),
+    "order_publish": Kind(
+        2, lambda c: (c.choice(NAMES), c.choice(TOPICS), c.choice(QOS), c.random() < 0.3, c.random() < 0.8)
+    ),
+    "expire": Kind(1, lambda c: (c.choice([0, 100]),)),
+    "hear": Kind(4, _nothing),
     "answer": Kind(8, lambda c: (c.choice(NAMES), c.randint(1, 4))),
     "stall": Kind(2, _name),
     "read_on": Kind(2, _name),

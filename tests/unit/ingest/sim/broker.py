@@ -88,6 +88,8 @@ class Broker:
         self.node.take_over_sessions()
         self._reading = asyncio.get_running_loop().create_task(self.payloads.run(lambda p: self.node.applied[p]))
         self.drain()
+        self.node.commands.begin()
+        self.drain()
         return True
 
     def _begin(self, continues: int, begun: int | None = None) -> int:

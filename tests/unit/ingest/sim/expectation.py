@@ -80,6 +80,10 @@ class Knowledge:
     """Messages whose acknowledgement is in the log."""
     mixed: bool = False
     """Subscriptions changed while messages were under way: which of them it gets is a matter of order."""
+    ordered: set[str] = field(default_factory=set)
+    """Filters that somebody has subscribed it to: nobody has told it so."""
+    kicked: bool = False
+    """Somebody has ordered its end, and it is not known to be done yet."""
 
 
 class Expectations:
@@ -110,8 +114,12 @@ class Expectations:
     def gone(self, client: Client, taken_over: bool = False) -> None:
         """The socket is gone."""
         known = self.known[client.client_id]
-        if client.online:
+        if known.kicked:
+            known.kept = None
+            self.forget(client)
+        elif client.online:
             known.kept = known.persistent
+        if client.online:
             will = known.will
             if will is not None and not will.cancelled and will.delay == 0:
                 will.fires = True
@@ -124,12 +132,27 @@ class Expectations:
     def disconnecting(self, client: Client) -> None:
         """DISCONNECT is said."""
         known = self.known[client.client_id]
+        if known.kicked:
+            known.will = None  # which of the two comes first is a matter of order
         if known.will is not None:
             known.will.cancelled = True
         self.gone(client)
 
+    def kicking(self, client: Client) -> None:
+        """Somebody orders its end."""
+        known = self.known[client.client_id]
+        known.kicked = True
+        known.kept = known.expected = None
+        self.forget(client)
+        for will in self.wills.values():
+            if will.payload.startswith(f"will {client.client_id} ".encode()) and will.fires is None:
+                will.cancelled = False
+
     def settled(self) -> None:
         """Everything said so far is in the log."""
+        for known in self.known.values():
+            link = known.client.link  # one that reads nothing hears of its end later
+            known.kicked = known.kicked and link is not None and link.transport.is_closing()
         for will in self.wills.values():
             if will.cancelled and will.fires is None:
                 will.fires = False
@@ -178,7 +201,8 @@ class Expectations:
     def _certain_qos(self, known: Knowledge, topic: str) -> int:
         if not known.client.online and not (known.persistent and known.kept):
             return 0
-        found = [a for a in known.asked if a.granted and not a.leaving and matches(a.filter, topic)]
+        certain = [a for a in known.asked if a.granted and not a.leaving and a.filter not in known.ordered]
+        found = [a for a in certain if matches(a.filter, topic)]
         return max((a.qos for a in found), default=0)
 
     def subscribing(self, client: Client, topic_filter: str, qos: int, packet_id: int) -> None:
@@ -200,6 +224,11 @@ class Expectations:
         for asked in known.asked:
             if asked.filter == topic_filter:
                 asked.leaving = True
+
+    def ordering(self, client: Client, topic_filter: str) -> None:
+        """Somebody subscribes it, with a QoS that need not be its own."""
+        self.known[client.client_id].ordered.add(topic_filter)
+        self._release(client, topic_filter)
 
     def _release(self, client: Client, topic_filter: str) -> None:
         for message in self.messages.values():
@@ -257,6 +286,7 @@ class Expectations:
         assert delivery.topic == message.topic
         assert delivery.qos <= message.qos
         fitting = [a for a in known.asked if matches(a.filter, message.topic)]
+        fitting += [Asked(f, 2, 0, 0) for f in known.ordered if matches(f, message.topic)]
         assert fitting, f"{who} got {message} without a subscription"
         if delivery.retain:
             assert message.retain, f"{who} got {message} as retained"

@@ -10,7 +10,7 @@ from ingest.node.session import Session
 
 
 def facts(node: Node) -> dict[str, Any]:
-    """Sessions, subscriptions, inbound QoS 2 identifiers, retained messages, wills due."""
+    """Sessions, subscriptions, inbound QoS 2 identifiers, retained messages, wills due, commands."""
     return {
         "sessions": {key[1]: _session(session) for key, session in node.sessions.items()},
         "retained": {
@@ -24,6 +24,7 @@ def facts(node: Node) -> dict[str, Any]:
             for epoch, due in home.wills.due.items()
         },
         "subscriptions": sum(routes.subscriptions for routes in node.routes.values()),
+        "open": sorted(name for home in node.homes for name in home.open),
         "connected": node.connected,
         "applied": list(node.applied),
     }

@@ -10,7 +10,9 @@ from typing import Any
 from ingest.log.record import Applied
 from ingest.mqtt.codec import ProtocolVersion, Will
 from ingest.settings import IngestSettings
-from schemas.events import WillFired
+from schemas.events import AnyEvent, CommandDone, Expire, Kick, Order, Publish, Subscribe, Unsubscribe, WillFired
+from schemas.parts import Subscription
+from schemas.positions import partition_of
 from tests.unit.ingest.sim.broker import Broker, settings
 from tests.unit.ingest.sim.client import Client
 from tests.unit.ingest.sim.expectation import NEVER, Expectations, Message, WillWatch
@@ -159,6 +161,68 @@ class World:
         if link is not None:
             self.step(link.transport.drain)
 
+    # Commands
+
+    def kick(self, name: str, end_session: bool) -> str:
+        """Somebody kicks it; the id of the command."""
+        order = self._order()
+        self.expect.kicking(self.clients[name])
+        return self._command(Kick("default", name, order, "so it is", end_session), order)
+
+    def order_subscribe(self, name: str, topic_filter: str, qos: int) -> str:
+        """Somebody subscribes it."""
+        order = self._order()
+        self.expect.ordering(self.clients[name], topic_filter)
+        return self._command(Subscribe("default", name, order, [Subscription(topic_filter, qos)]), order)
+
+    def order_unsubscribe(self, name: str, topic_filter: str) -> str:
+        """Somebody unsubscribes it."""
+        order = self._order()
+        self.expect.unsubscribing(self.clients[name], topic_filter)
+        return self._command(Unsubscribe("default", name, order, [topic_filter]), order)
+
+    def order_publish(self, name: str, topic: str, qos: int, retain: bool, deliver: bool = True) -> str:
+        """Somebody publishes in its name."""
+        order = self._order()
+        payload = f"order {order.id}".encode()
+        return self._command(
+            Publish("default", name, order, topic, qos, retain or not deliver, deliver, True, b"", payload), order
+        )
+
+    def expire(self, seconds: int) -> str:
+        """Somebody ends the sessions of those that are away for so long, or all."""
+        order = self._order()
+        for client in self.clients.values():
+            self.expect.kicking(client)
+        for partition in range(PARTITIONS):
+            self._write(partition, Expire("default", order, seconds))
+        return order.id
+
+    def _order(self) -> Order:
+        self._numbers["order"] += 1
+        return Order(f"{self._numbers['order']}", "ann", "", "", self.log.time, 0)
+
+    def _command(self, event: AnyEvent, order: Order) -> str:
+        self._write(partition_of("default", event.client_id, PARTITIONS), event)  # type: ignore[union-attr]
+        return order.id
+
+    def _write(self, partition: int, event: AnyEvent) -> None:
+        self.log.append(partition, "api-1", 77, self._numbers["order"], self.log.time << 16, [], [event])
+
+    def hear(self) -> None:
+        """The node applies what others have appended."""
+        self.step(self.broker.watch)
+
+    def outcomes(self) -> dict[str, CommandDone]:
+        """What came of commands, as the log says it, by id; the first counts."""
+        found: dict[str, CommandDone] = {}
+        for partition, end in enumerate(self.log.ends):
+            for offset in range(end):
+                for event in self.log.read(partition, offset).events():
+                    if isinstance(event, CommandDone):
+                        found.setdefault(event.id, event)
+        return found
+
     # The log
 
     def seal(self, partition: int) -> None:
@@ -181,6 +245,7 @@ class World:
         """Everything that waits reaches the log and comes back."""
         while True:
             self.step(self.broker.drain)
+            self.hear()
             if self.broker.journal.idle:
                 break
         self.expect.settled()
@@ -298,6 +363,8 @@ class World:
         """Nothing is held that nobody needs any more."""
         node = self.broker.node
         assert not node.ring.pins
+        assert not any(home.open for home in node.homes)
+        assert not node.commands.busy
         assert self.broker.journal.pending_bytes == 0
         self.tick()
         self.flow()
