@@ -154,6 +154,7 @@ class Connection(Socket):
         server = self.server
         size = len(data)
         self.bytes_in += size
+        self.reads += 1
         server.counters.bytes_in += size
         self.last_in = server.timers.now
         parser = self.parser
@@ -513,6 +514,8 @@ class Connection(Socket):
             self.bytes_in,
             self.bytes_out,
             self.dropped,
+            self.reads,
+            self.writes,
         )
 
     def send(self, packet: Packet) -> None:

@@ -26,10 +26,12 @@ class Socket(asyncio.Protocol):
         "packets_out",
         "paused",
         "peer",
+        "reads",
         "server",
         "state",
         "to_flush",
         "transport",
+        "writes",
     )
 
     def __init__(self, server: Server) -> None:
@@ -46,6 +48,8 @@ class Socket(asyncio.Protocol):
         """The socket is full: the client does not read fast enough."""
         self.blocked_since = 0.0
         self.bytes_in = self.bytes_out = self.packets_out = 0
+        self.reads = self.writes = 0
+        """Times that bytes came, and were written."""
 
     @property
     def is_closed(self) -> bool:
@@ -76,6 +80,7 @@ class Socket(asyncio.Protocol):
             return 0
         size = len(data)
         self.bytes_out += size
+        self.writes += 1
         self.transport.write(data)
         return size
 
