@@ -98,6 +98,8 @@ def _kind(info: msgspec.inspect.Type) -> type:
         msgspec.inspect.BoolType: bool,
         msgspec.inspect.ListType: list,
     }
+    if isinstance(info, msgspec.inspect.Metadata):
+        return _kind(info.type)
     if isinstance(info, msgspec.inspect.UnionType):
         return next((found for one in info.types if (found := _kind(one)) is not str), str)
     return kinds.get(type(info), str)
