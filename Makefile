@@ -20,7 +20,7 @@ PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11; do \
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-PACKAGES := schemas domain ops ingest projector query_api connector stack
+PACKAGES := schemas domain ops ingest projector query_api connector stack mqledger_client
 CODE := $(PACKAGES) tests bench tools scripts
 FUZZ_SECONDS ?= 600
 FUZZ_STRINGS ?= 1000000
@@ -110,12 +110,14 @@ docs: $(DEV)
 	@$(BIN)/python -m schemas.jsonschema docs/schemas
 	@$(BIN)/python -m tools.diagrams
 	@$(BIN)/python -m tools.decisions
+	@$(BIN)/python -m tools.client
 
 # Whether docs/events.md and docs/schemas are current is a unit test.
 docs-check: $(DEV)
 	@$(BIN)/mqledger config docs | diff -u docs/configuration.md - || { echo "docs/configuration.md is old: run make docs" >&2; exit 1; }
 	@$(BIN)/python -m tools.diagrams --check
 	@$(BIN)/python -m tools.decisions --check
+	@$(BIN)/python -m tools.client --check
 
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 
