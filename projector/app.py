@@ -1,21 +1,29 @@
-"""The Faust app of a projector worker: two agents as thin shells, over frames and over heartbeats."""
+"""The Faust app of a projector worker: agents as thin shells, over frames, administration and heartbeats."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import tempfile
+import time
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 import faust
+from aiokafka import TopicPartition
+from faust.types import TP
 
+from domain.models.admin import ADMIN
+from projector.admin_lane import AdminLane
+from projector.admin_store import AdminStore
 from projector.backoff import Backoff
 from projector.dead_letters import DeadLetterTopic
+from projector.follower import Follower
 from projector.kafka_log import LogIdentity
 from projector.lane import Lane
 from projector.lanes import Lanes
-from projector.metadata import identify
+from projector.metadata import identify_topic
 from projector.nodes import NodeRecordError, read_node_event, statement
 from projector.poison import Poison
 from projector.probe import LaneProbe, Metrics
@@ -30,30 +38,40 @@ BUFFER = 16
 
 
 class ConsumerLog:
-    """The event topic through the app's consumer."""
+    """A topic through the app's consumer."""
 
-    def __init__(self, app: ProjectorApp) -> None:
+    def __init__(self, app: ProjectorApp, topic: str, partitions: int) -> None:
         self._app = app
+        self._topic = topic
+        self._partitions = partitions
 
     @property
     def _consumer(self) -> LedgerConsumer:
         return cast(LedgerConsumer, self._app.consumer)
 
+    def _tp(self, partition: int) -> TopicPartition:
+        return TopicPartition(self._topic, 0 if partition == ADMIN else partition)
+
     async def identity(self) -> LogIdentity:
         """See EventLog."""
-        return await identify(self._app.kafka)
+        return await identify_topic(self._app.kafka, self._topic, self._partitions)
 
     async def bounds(self, partition: int) -> tuple[int, int]:
         """See EventLog."""
-        return await self._consumer.bounds(partition)
+        return await self._consumer.bounds(self._tp(partition))
 
     async def seek(self, partition: int, offset: int) -> None:
         """See EventLog."""
-        await self._consumer.seek_partition(partition, offset)
+        await self._consumer.seek_partition(self._tp(partition), offset)
 
     def end(self, partition: int) -> int:
         """See EventLog."""
-        return self._consumer.end(partition)
+        return self._consumer.end(self._tp(partition))
+
+    def silent(self, partition: int) -> float:
+        """See EventLog."""
+        told = self._consumer.told_at(self._tp(partition))
+        return math.inf if told is None else time.time() - told / 1000
 
 
 class ProjectorApp(faust.App):
@@ -88,14 +106,25 @@ class ProjectorApp(faust.App):
             broker_commit_livelock_soft_timeout=24 * 3600.0,
         )
 
-    def _lane_maker(self, settings: ProjectorSettings, metrics: Metrics) -> Callable[[int, Callable[[], None]], Lane]:
+    def _lane_maker(
+        self, settings: ProjectorSettings, metrics: Metrics
+    ) -> Callable[[int, Callable[[], None]], Follower]:
         poison, dead = Poison(settings), DeadLetterTopic(settings)
+        kafka = settings.kafka
 
-        def new_lane(partition: int, goal_reached: Callable[[], None]) -> Lane:
+        def new_lane(partition: int, goal_reached: Callable[[], None]) -> Follower:
+            if partition == ADMIN:
+                return AdminLane(
+                    store=AdminStore(self.pool),
+                    log=ConsumerLog(self, kafka.admin_topic, 1),
+                    poison=poison,
+                    probe=LaneProbe("admin", metrics),
+                    goal_reached=goal_reached,
+                )
             return Lane(
                 partition,
                 store=self.store,
-                log=ConsumerLog(self),
+                log=ConsumerLog(self, kafka.events_topic, kafka.partitions),
                 dead_letters=dead,
                 poison=poison,
                 probe=LaneProbe(partition, metrics),
@@ -109,23 +138,30 @@ class ProjectorApp(faust.App):
     def _new_transport(self) -> LedgerTransport:
         return LedgerTransport(self.conf.broker_consumer, self)
 
-    async def lanes_assigned(self, partitions: Iterable[int]) -> None:
+    async def lanes_assigned(self, partitions: Iterable[TP]) -> None:
         """Called by the consumer where Faust would seek to its commits."""
-        await self.lanes.assign(partitions)
+        admin = self.kafka.admin_topic
+        await self.lanes.assign([ADMIN if tp.topic == admin else tp.partition for tp in partitions])
 
 
 def build(settings: ProjectorSettings, pool: Any, metrics: Metrics) -> ProjectorApp:
     """The app of a worker over a pool of Postgres connections (:func:`projector.store.open_pool`)."""
     app = ProjectorApp(settings, pool, metrics)
     raw: dict[str, Any] = {"key_type": bytes, "key_serializer": "raw", "value_type": bytes, "value_serializer": "raw"}
-    # Positions of frames are kept in Postgres: there is nothing to acknowledge.
+    # Positions of followed topics are kept in Postgres: there is nothing to acknowledge.
     events = app.topic(settings.kafka.events_topic, acks=False, **raw)
+    admin = app.topic(settings.kafka.admin_topic, acks=False, **raw)
     nodes = app.topic(settings.kafka.nodes_topic, **raw)
 
     @app.agent(events, name="frames")
     async def frames(stream: Any) -> None:
         async for event in stream.events():
             await app.lanes.put(event.message.partition, event.message.frames)
+
+    @app.agent(admin, name="administration")
+    async def administration(stream: Any) -> None:
+        async for event in stream.events():
+            await app.lanes.put(ADMIN, event.message.frames)
 
     @app.agent(nodes, name="heartbeats")
     async def heartbeats(stream: Any) -> None:

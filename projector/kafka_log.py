@@ -1,4 +1,4 @@
-"""What a lane asks of the event log, beside the frames themselves."""
+"""What a follower asks of its log, beside the records themselves."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LogIdentity(msgspec.Struct, frozen=True):
 
 
 class EventLog(Protocol):
-    """The event topic as the consumer of this worker reaches it."""
+    """A topic as the consumer of this worker reaches it."""
 
     async def identity(self) -> LogIdentity:
         """Identifiers of the cluster and the topic."""
@@ -26,10 +26,13 @@ class EventLog(Protocol):
         """The first offset and the end offset of a partition."""
 
     async def seek(self, partition: int, offset: int) -> None:
-        """Let the next frame that comes be the one at the offset."""
+        """Let the next record that comes be the one at the offset."""
 
     def end(self, partition: int) -> int:
         """The highest end offset seen of a partition, without asking."""
+
+    def silent(self, partition: int) -> float:
+        """Seconds since Kafka said where a partition ends; infinite before the first time."""
 
 
 class DeadLetters(Protocol):

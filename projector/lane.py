@@ -17,34 +17,27 @@ import logging
 from collections.abc import Callable
 
 import asyncpg
-from aiokafka.errors import KafkaError
 
 from domain.fences import Fences
 from domain.models import Changes, FoldError, FrameRecord, ModelFold, read_record
 from projector.backoff import Backoff
-from projector.errors import NotYetError, ReopenError, StopError
-from projector.inbox import Inbox, Message
+from projector.errors import ReopenError, StopError
+from projector.follower import PATIENCE, Follower, check_log
+from projector.inbox import Message
 from projector.kafka_log import DeadLetters, EventLog
 from projector.poison import Poison, frame_id_of
 from projector.probe import LaneProbe
-from projector.store import AWAY_ERRORS, DATA_ERRORS, Applied, Quarantined, Store
+from projector.store import DATA_ERRORS, Quarantined, Store
 from schemas.frames import FrameError
 
 logger = logging.getLogger(__name__)
 
-PATIENCE = 2.0
-"""Seconds to wait for a frame that the log has before seeking again."""
 FOLD_AT_ONCE = 1_000
 """Events folded before others of this loop get a turn: transactions of other lanes, the health endpoint."""
-SEEKS = 3
-"""So many seeks in vain make a missing frame."""
-
-PASSING_ERRORS = (*AWAY_ERRORS, KafkaError, NotYetError)
-"""What may be over after a while."""
 
 
-class Lane:
-    """Owns the fold of its partition. Everything runs in one task, save the commit in flight."""
+class Lane(Follower):
+    """The follower of a partition of the event log."""
 
     def __init__(
         self,
@@ -60,11 +53,8 @@ class Lane:
         goal_reached: Callable[[], None],
     ) -> None:
         """A lane at rest; :meth:`run` sets it going. ``goal_reached`` is called when its models are caught up."""
-        self.partition = partition
-        self.inbox = Inbox()
-        self.probe = probe
+        super().__init__(partition, log, probe)
         self._store = store
-        self._log = log
         self._dead_letters = dead_letters
         self._poison = poison
         self._batch_events = batch_events
@@ -76,55 +66,11 @@ class Lane:
         self._unfoldable: dict[int, str] = {}
         self._one_by_one_until = 0
         self._conflict_at = -1
-        self._doubted = False
         self._in_flight: asyncio.Task[None] | None = None
-
-    async def run(self) -> None:
-        """Fold until cancelled, or until the partition can't go on without a person."""
-        backoff = Backoff()
-        try:
-            while True:
-                try:
-                    await self._open()
-                    await self._follow(backoff)
-                except ReopenError as moved:
-                    logger.info("%s: going to what Postgres says", moved)
-                except PASSING_ERRORS as error:
-                    delay = backoff.next()
-                    self.probe.waiting(f"{type(error).__name__}: {error}")
-                    logger.warning(
-                        "partition %d waits %.1f s: %s: %s", self.partition, delay, type(error).__name__, error
-                    )
-                    await asyncio.sleep(delay)
-        except StopError as stop:
-            self.inbox.close()
-            self.probe.stopped(str(stop))
-            logger.error("partition %d has stopped: %s", self.partition, stop)
-        finally:
-            self.inbox.close()
-
-    def doubt(self) -> None:
-        """Postgres has gone back behind what was committed: open again, even if no frame comes."""
-        self._doubted = True
-        self.inbox.wake()
-
-    def look(self) -> int:
-        """Publish the lag; the end of the log as far as it is known."""
-        oldest = self.inbox.peek()
-        self.probe.show(self._log.end(self.partition), oldest.time if oldest else 0)
-        return self.probe.end
-
-    async def seek(self) -> None:
-        """Ask the log again for the frames that are not here yet; after a rebalance has thrown some away."""
-        if self.probe.state == "following":
-            await self._log.seek(self.partition, self.inbox.wanted)
 
     # Opening
 
     async def _open(self) -> None:
-        self.inbox.close()
-        self.probe.opening()
-        self._doubted = False
         identity = await self._log.identity()
         start, end = await self._log.bounds(self.partition)
         applied = await self._store.applied(self.partition)
@@ -137,7 +83,7 @@ class Lane:
             await self._store.begin(self.partition, start, end, identity.cluster_id, identity.topic_id)
             applied = await self._store.applied(self.partition)
             assert applied is not None
-        self._check(applied, identity.cluster_id, identity.topic_id, start, end)
+        check_log(applied, identity, start, end)
         fresh = applied.next == 0
         self._fold = ModelFold(
             self.partition,
@@ -156,24 +102,6 @@ class Lane:
         if applied.next >= self._goal:
             self._goal_reached()
         await self._log.seek(self.partition, self.inbox.wanted)
-
-    def _check(self, applied: Applied, cluster_id: str, topic_id: str, start: int, end: int) -> None:
-        for what, ours, theirs in (("cluster", applied.cluster_id, cluster_id), ("topic", applied.topic_id, topic_id)):
-            if ours != theirs:
-                raise StopError(
-                    f"the read models belong to the Kafka {what} {ours or '(unknown)'}, this is {theirs}. "
-                    "Point the projector at the right Kafka, or give it an empty schema."
-                )
-        if applied.next < start:
-            raise StopError(
-                f"the read models need offset {applied.next}, but the log begins at {start}: records are gone that "
-                "were never folded. Restore the log, or give the projector an empty schema."
-            )
-        if applied.next > end:
-            raise StopError(
-                f"the read models are at offset {applied.next}, but the log ends at {end}: the log has lost records. "
-                "Restore the log, or give the projector an empty schema."
-            )
 
     def _check_last_frame(self) -> None:
         message = self.inbox.pop()
@@ -252,37 +180,6 @@ class Lane:
             finally:
                 filled.cancel()
         return False
-
-    async def _wait(self) -> None:
-        """Wait for a frame, and for those behind it that the log is known to have; seek again if they do not come.
-
-        A lane that is behind so gets big batches, since their frames are on the way; one that is not gets its lone
-        frame at once.
-        """
-        for attempt in range(SEEKS):
-            if await self._filled(PATIENCE * 2**attempt):
-                return
-            logger.info("partition %d: offset %d does not come, seeking", self.partition, self.inbox.wanted)
-            self.inbox.beyond = None
-            await self._log.seek(self.partition, self.inbox.wanted)
-        if self.inbox.beyond is not None:
-            raise StopError(
-                f"offset {self.inbox.wanted} is missing from the log, {self.inbox.beyond} comes instead. "
-                "Restore the log, or give the projector an empty schema."
-            )
-        raise TimeoutError(f"offset {self.inbox.wanted} does not come")
-
-    async def _filled(self, patience: float) -> bool:
-        """Whether a batch is here; False when nothing more came for so many seconds though the log has more."""
-        while True:
-            wanted = self.inbox.wanted
-            if self._doubted:
-                raise ReopenError(f"partition {self.partition} is not where it was committed")
-            if await self.inbox.filled(self._log.end(self.partition), patience) and not self._doubted:
-                return True
-            awaited = self.inbox.beyond is not None or self._log.end(self.partition) > wanted
-            if awaited and self.inbox.wanted == wanted:
-                return False
 
     def _take(self) -> tuple[list[FrameRecord], tuple[Message, str] | None]:
         """The frames of the next batch, and the frame behind them if it can't be folded, with the reason."""

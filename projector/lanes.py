@@ -1,4 +1,5 @@
-"""The lanes of this worker: one per assigned partition, made and ended as Kafka assigns them."""
+"""The lanes of this worker: one per assigned partition, made and ended as Kafka assigns them. That of ``mq.admin`` is
+among them, as partition :data:`domain.models.admin.ADMIN`."""
 
 from __future__ import annotations
 
@@ -6,9 +7,10 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 
+from domain.models.admin import ADMIN
 from ops.health import Health
+from projector.follower import Follower
 from projector.inbox import Message
-from projector.lane import Lane
 from projector.store import AWAY_ERRORS, Store
 from projector.vacancy import HELD_SECONDS, Vacancy
 
@@ -21,12 +23,12 @@ CONFIRM_SECONDS = 2.0
 class Lanes:
     """Called from the event loop of the app only."""
 
-    def __init__(self, new_lane: Callable[[int, Callable[[], None]], Lane], store: Store, partitions: int) -> None:
-        """``new_lane(partition, goal_reached)`` makes a lane; ``partitions`` is how many there are in all."""
+    def __init__(self, new_lane: Callable[[int, Callable[[], None]], Follower], store: Store, partitions: int) -> None:
+        """``new_lane(partition, goal_reached)`` makes a lane; ``partitions`` is how many the event topic has."""
         self._new_lane = new_lane
         self._store = store
         self._partitions = partitions
-        self._lanes: dict[int, Lane] = {}
+        self._lanes: dict[int, Follower] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._assigned = False
         self._ready = False
@@ -98,7 +100,7 @@ class Lanes:
                 if ready and not self._ready:
                     logger.info("the read models are ready")
                 self._ready = ready
-                self._vacancy.look(len(self._lanes), self._partitions - await self._store.held(HELD_SECONDS))
+                self._vacancy.look(len(self._lanes), self._partitions + 1 - await self._store.held(HELD_SECONDS))
             except AWAY_ERRORS as error:
                 self._vacancy.forget()
                 logger.warning("positions could not be confirmed: %s: %s", type(error).__name__, error)
@@ -110,8 +112,10 @@ class Lanes:
                 continue
 
     async def _confirm(self) -> None:
-        ends = {partition: lane.look() for partition, lane in self._lanes.items()}
-        committed = {partition: lane.probe.next for partition, lane in self._lanes.items()}
+        """A lane that is cut off from Kafka says nothing: what it knows of the log may be old."""
+        asked = {partition: lane for partition, lane in self._lanes.items() if not lane.cut_off}
+        ends = {partition: lane.look() for partition, lane in asked.items()}
+        committed = {partition: lane.probe.next for partition, lane in asked.items()}
         found = await self._store.confirm(ends) if ends else {}
         for partition, next_offset in committed.items():
             lane = self._lanes.get(partition)
@@ -127,13 +131,17 @@ class Lanes:
         """Whether all assigned partitions are followed, at most so far behind."""
         if not self._assigned:
             return Health(False, "waiting for an assignment of partitions")
-        words = [f"partition {p} {text}" for p, lane in sorted(self._lanes.items()) if (text := _trouble(lane, lag_ms))]
-        return Health(not words, "; ".join(words) or f"{len(self._lanes)} partitions followed")
+        words = [f"{lane.name} {text}" for _, lane in sorted(self._lanes.items()) if (text := _trouble(lane, lag_ms))]
+        frames = len(self._lanes.keys() - {ADMIN})
+        followed = f"{frames} partitions{' and the administration' if ADMIN in self._lanes else ''} followed"
+        return Health(not words, "; ".join(words) or followed)
 
 
-def _trouble(lane: Lane, lag_ms: int) -> str:
+def _trouble(lane: Follower, lag_ms: int) -> str:
     probe = lane.probe
     if probe.state == "following":
+        if lane.cut_off:
+            return "hears nothing of Kafka"
         age = probe.lag_ms
         if age is None:
             return f"is {probe.lag} frames behind"

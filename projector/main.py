@@ -18,7 +18,7 @@ from ops.logging import configure_logging
 from projector.app import ProjectorApp, build
 from projector.backoff import Backoff
 from projector.errors import NotYetError
-from projector.metadata import identify
+from projector.metadata import identify, identify_topic
 from projector.poison import Poison
 from projector.probe import Metrics
 from projector.settings import ProjectorSettings
@@ -102,8 +102,10 @@ class Worker:
             pool.terminate()
 
     async def _dependencies(self) -> Any:
-        """A pool, once Kafka, the topic and the tables are there."""
-        await identify(self._settings.kafka)
+        """A pool, once Kafka, the topics and the tables are there."""
+        kafka = self._settings.kafka
+        await identify(kafka)
+        await identify_topic(kafka, kafka.admin_topic, 1)
         pool = await open_pool(self._settings.postgres)
         try:
             await Store(pool).check_schema()

@@ -112,7 +112,12 @@ class _MetadataRequest(Request[_RequestStruct]):  # type: ignore[misc]
 
 
 async def identify(settings: KafkaSettings) -> LogIdentity:
-    """Which cluster and event topic the settings lead to.
+    """Which cluster and event topic the settings lead to; see :func:`identify_topic`."""
+    return await identify_topic(settings, settings.events_topic, settings.partitions)
+
+
+async def identify_topic(settings: KafkaSettings, topic: str, partitions: int) -> LogIdentity:
+    """Which cluster the settings lead to, and which topic of that name is there.
 
     Raises:
         NotYetError: Kafka can't be reached, the topic is not there yet, or it has another number of partitions.
@@ -120,23 +125,23 @@ async def identify(settings: KafkaSettings) -> LogIdentity:
     client = AIOKafkaClient(**kafka_client_options(settings))
     try:
         await client.bootstrap()
-        response = await client.send(client.get_random_node(), _MetadataRequest(settings.events_topic))
-        return _identity(settings, response)
+        response = await client.send(client.get_random_node(), _MetadataRequest(topic))
+        return _identity(response, partitions)
     except (KafkaError, OSError) as error:
         raise NotYetError(f"Kafka at {settings.bootstrap} can't be asked: {type(error).__name__}: {error}") from error
     finally:
         await client.close()
 
 
-def _identity(settings: KafkaSettings, response: Any) -> LogIdentity:
+def _identity(response: Any, expected: int) -> LogIdentity:
     code, topic, topic_id, _, partitions, _, _ = response.topics[0]
     if code == UnknownTopicOrPartitionError.errno:
         raise NotYetError(f"the topic {topic} is not there yet: run `mqledger topics`")
     if code:
         raise for_code(code)(f"metadata of {topic}")
-    if len(partitions) != settings.partitions:
+    if len(partitions) != expected:
         raise NotYetError(
-            f"the topic {topic} has {len(partitions)} partitions, kafka.partitions says {settings.partitions}: "
-            "set it to what the topic has"
+            f"the topic {topic} has {len(partitions)} partitions, not {expected}: "
+            "set kafka.partitions to what the topic of events has"
         )
     return LogIdentity(response.cluster_id, str(UUID(bytes=topic_id)))

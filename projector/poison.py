@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from domain.models.admin import ADMIN
 from projector.inbox import Message
 from projector.settings import ProjectorSettings
 from schemas.frames import FrameError, read_frame
@@ -22,10 +23,23 @@ class Poison:
         self._all = settings.poison == "dead_letter"
         self._named = {_named(name) for name in settings.quarantine.split(",") if name.strip()}
         self._topic = settings.kafka.events_topic
+        self._admin_topic = settings.kafka.admin_topic
 
     def put_aside(self, partition: int, offset: int) -> bool:
         """Whether the frame goes to the dead letters."""
         return self._all or (partition, offset) in self._named
+
+    def put_admin_aside(self, offset: int) -> bool:
+        """Whether a record of the administration is stepped over: only by name, for it may be a refusal."""
+        return (ADMIN, offset) in self._named
+
+    def admin_report(self, offset: int, reason: str) -> str:
+        """What to tell the operator about a record that stops the administration."""
+        return (
+            f"record {offset} of {self._admin_topic} can't be folded: {reason}. Nothing behind it is shown until "
+            f'it is. Run a version that reads it, or put it aside by name: projector.quarantine = "admin/{offset}" '
+            f"(MQLEDGER_PROJECTOR__QUARANTINE=admin/{offset})."
+        )
 
     def report(self, partition: int, message: Message, reason: str) -> str:
         """What to tell the operator about a frame that stops its partition."""
@@ -40,9 +54,11 @@ class Poison:
 
 def _named(name: str) -> tuple[int, int]:
     partition, _, offset = name.strip().partition("/")
-    if not (partition.isdigit() and offset.isdigit()):
-        raise SettingsError(f"projector.quarantine holds {name.strip()!r}, which is not partition/offset")
-    return int(partition), int(offset)
+    if not ((partition.isdigit() or partition == "admin") and offset.isdigit()):
+        raise SettingsError(
+            f"projector.quarantine holds {name.strip()!r}, which is not partition/offset or admin/offset"
+        )
+    return ADMIN if partition == "admin" else int(partition), int(offset)
 
 
 def _who(message: Message) -> str:

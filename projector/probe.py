@@ -6,10 +6,9 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
-
-from domain.models import Changes
 
 _SECONDS = (0.001, 0.002, 0.003, 0.005, 0.0075, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _SIZES = (1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000, 30_000, 100_000)
@@ -43,10 +42,23 @@ class Metrics:
         )
 
 
+class Committed(Protocol):
+    """The part of a batch of changes that is counted."""
+
+    next: int
+    events: int
+    last_append: int
+
+    @property
+    def frames(self) -> int: ...
+    @property
+    def void_frames(self) -> int: ...
+
+
 class LaneProbe:
     """The state of one lane, written by it alone."""
 
-    def __init__(self, partition: int, metrics: Metrics) -> None:
+    def __init__(self, partition: int | str, metrics: Metrics) -> None:
         """A lane that has not begun."""
         self.state = "opening"
         """opening, following, waiting or stopped."""
@@ -93,7 +105,7 @@ class LaneProbe:
         yield
         self._metrics.commit.observe(time.perf_counter() - begin)
 
-    def committed(self, changes: Changes, end: int) -> None:
+    def committed(self, changes: Committed, end: int) -> None:
         """A batch is in the tables."""
         metrics, label = self._metrics, self._label
         self.next = changes.next

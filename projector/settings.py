@@ -20,7 +20,8 @@ class ProjectorSettings:
     poison: str = "stop"
     """What to do with a frame that cannot be folded: stop (its partition waits) or dead_letter."""
     quarantine: str = ""
-    """Frames to put aside by name, whatever poison says: comma separated partition/offset."""
+    """Frames to put aside by name, whatever poison says: comma separated partition/offset, for records of the
+    administration admin/offset."""
     batch_events: int = 50_000
     """Most lifecycle events folded into one transaction."""
     held_sessions: int = 50_000

@@ -1,7 +1,8 @@
 """Faust's Kafka transport, with what a projector needs otherwise.
 
-- Positions of the event topic are in Postgres: where Faust seeks to its own commits (after every assignment, also from
-  its table recovery) the lanes are told instead, and each seeks its partition. The nodes topic keeps Faust's commits.
+- Positions of events and administration are in Postgres: where Faust seeks to its own commits (after every assignment,
+  also from its table recovery) the lanes are told instead, and each seeks its partition. The nodes topic keeps Faust's
+  commits.
 - No message is dropped for having a lower offset than one before it: lanes seek backwards, and check themselves.
 - Offsets that can't be committed are a log line, not a crash: nothing depends on them but heartbeats read twice.
 - Frames that were fetched together reach the agent as one Faust message, whose ``frames`` they are: Faust's way from
@@ -94,6 +95,11 @@ class LedgerConsumerThread(AIOKafkaConsumerThread):
         last = await self.call_thread(consumer.end_offsets, [partition])
         return first[partition], last[partition]
 
+    def told_at(self, tp: TopicPartition) -> int | None:
+        """When a fetch last said where a partition ends, in milliseconds since 1970 UTC."""
+        told: int | None = self._ensure_consumer().last_poll_timestamp(tp)
+        return told
+
 
 class _ReadOffsets(dict[TP, int | None]):
     """What Faust last read of each partition, for the one topic for which it may drop what is below."""
@@ -130,16 +136,17 @@ class Chunk(ConsumerMessage):
 
 
 class LedgerConsumer(Consumer):
-    """Faust's consumer, whose positions of the event topic are the lanes' business."""
+    """Faust's consumer, whose positions of the followed topics are the lanes' business."""
 
     app: Any  # a ProjectorApp
     _thread: LedgerConsumerThread
-    assigned: Callable[[Iterable[int]], Awaitable[None]]
-    """Told the partitions of the event topic whenever Faust would seek; set by the app."""
+    assigned: Callable[[Iterable[TP]], Awaitable[None]]
+    """Told the partitions of the followed topics whenever Faust would seek; set by the app."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.assigned = self.app.lanes_assigned
+        self._followed = frozenset({self.app.kafka.events_topic, self.app.kafka.admin_topic})
         self._read_offset = _ReadOffsets(self.app.kafka.nodes_topic)
 
     def _new_consumer_thread(self) -> LedgerConsumerThread:
@@ -147,33 +154,32 @@ class LedgerConsumer(Consumer):
 
     async def perform_seek(self) -> None:
         """Seek the nodes topic to its commits, and let the lanes seek the rest."""
-        events = self.app.kafka.events_topic
         partitions = self.assignment()
-        others = [tp for tp in partitions if tp.topic != events]
+        others = [tp for tp in partitions if tp.topic not in self._followed]
         if others:
             committed = await self._thread.seek_to_committed_of(others)
             for tp, offset in committed.items():
                 self._read_offset[tp] = self._committed_offset[tp] = offset or None
-        await self.assigned([tp.partition for tp in partitions if tp.topic == events])
+        await self.assigned([tp for tp in partitions if tp.topic in self._followed])
 
     async def getmany(self, timeout: float) -> AsyncIterator[tuple[TP, ConsumerMessage]]:
-        """What was fetched: frames in chunks, the rest record by record."""
+        """What was fetched: of followed topics in chunks, the rest record by record."""
         records, active = await self._wait_next_records(timeout)
         if records is None or self.should_stop:
             return
         if not self.flow_active:
             await self.perform_seek()
             return
-        generation, events = self.app.consumer_generation_id, self.app.kafka.events_topic
+        generation = self.app.consumer_generation_id
         for tp, found in records.items():
-            for message in self._messages(tp, found, events):
+            for message in self._messages(tp, found):
                 if not self.flow_active or self.app.consumer_generation_id != generation:
                     return
                 if active is None or tp in active or tp in self._buffered_partitions:
                     yield tp, message
 
-    def _messages(self, tp: TP, found: Sequence[Any], events: str) -> Iterator[ConsumerMessage]:
-        if tp.topic != events:
+    def _messages(self, tp: TP, found: Sequence[Any]) -> Iterator[ConsumerMessage]:
+        if tp.topic not in self._followed:
             for record in found:
                 yield self._to_message(tp, record)
             return
@@ -182,17 +188,21 @@ class LedgerConsumer(Consumer):
             frames = [Message(r.offset, r.timestamp, r.headers, r.value) for r in records]
             yield Chunk(tp, self.app.consumer_generation_id, records[-1], frames)
 
-    async def seek_partition(self, partition: int, offset: int) -> None:
-        """Let the next frame of a partition of the event topic be the one at the offset."""
-        await self._thread.seek_wait({TopicPartition(self.app.kafka.events_topic, partition): offset})
+    async def seek_partition(self, tp: TopicPartition, offset: int) -> None:
+        """Let the next record of a partition be the one at the offset."""
+        await self._thread.seek_wait({tp: offset})
 
-    async def bounds(self, partition: int) -> tuple[int, int]:
-        """The first offset and the end offset of a partition of the event topic."""
-        return await self._thread.bounds(TopicPartition(self.app.kafka.events_topic, partition))
+    async def bounds(self, tp: TopicPartition) -> tuple[int, int]:
+        """The first offset and the end offset of a partition."""
+        return await self._thread.bounds(tp)
 
-    def end(self, partition: int) -> int:
+    def end(self, tp: TopicPartition) -> int:
         """The end offset that the last fetch told; 0 before the first one."""
-        return self.highwater(TopicPartition(self.app.kafka.events_topic, partition)) or 0
+        return self.highwater(tp) or 0
+
+    def told_at(self, tp: TopicPartition) -> int | None:
+        """When it told that, in milliseconds since 1970 UTC; None before the first one."""
+        return self._thread.told_at(tp)
 
 
 class LedgerTransport(Transport):

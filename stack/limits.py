@@ -64,6 +64,9 @@ ALLOWED_REMOTE = {
 }
 """Addresses that strangers could reach while there are no passwords yet, and what says that this is wanted."""
 RECORDS = matching(r"(\d+/\d+(,\d+/\d+)*)?", "empty, or partition/offset, several with commas")
+FRAMES = matching(
+    r"((\d+|admin)/\d+(,(\d+|admin)/\d+)*)?", "empty, or partition/offset or admin/offset, several with commas"
+)
 NAME = matching(r"[A-Za-z0-9._-]{1,200}", "letters, digits, dot, underscore and hyphen")
 NOT_EMPTY = Limit("not empty", bool)
 
@@ -140,7 +143,7 @@ LIMITS: Mapping[str, Limit] = {
     "projector.worker": matching(r"[A-Za-z0-9._-]{0,200}", "empty, or letters, digits, dot, underscore and hyphen"),
     "projector.app_id": NAME,
     "projector.poison": one_of("stop", "dead_letter"),
-    "projector.quarantine": RECORDS,
+    "projector.quarantine": FRAMES,
     "projector.held_sessions": COUNT,
     "projector.ready_lag_ms": between(0, 86_400_000, "milliseconds"),
     "projector.batch_events": between(1, 1_000_000),

@@ -27,19 +27,33 @@ select pg_notify(current_schema() || '_applied', partition || ':' || next) from 
 -- name: confirm
 -- The worker of these partitions is alive and sees these log ends; where the positions are, so that it notices when
 -- Postgres has gone back (a crash may lose the last transactions).
-update applied set log_end = greatest(applied.log_end, seen.log_end), updated_at = now()
-from unnest($1::integer[], $2::bigint[]) as seen (partition, log_end)
-where applied.partition = seen.partition
-returning applied.partition, applied.next;
+-- Partition -1 is mq.admin, here and below.
+with seen as (
+    select * from unnest($1::integer[], $2::bigint[]) as seen (partition, log_end)
+), events as (
+    update applied set log_end = greatest(applied.log_end, seen.log_end), updated_at = now()
+    from seen where applied.partition = seen.partition
+    returning applied.partition, applied.next
+), admin as (
+    update admin_applied set log_end = greatest(admin_applied.log_end, seen.log_end), updated_at = now()
+    from seen where seen.partition = -1 and admin_applied.partition = 0
+    returning seen.partition, admin_applied.next
+)
+select * from events union all select * from admin;
 
 -- name: held
 -- How many partitions a worker has confirmed in the last so many seconds.
-select count(*) from applied where updated_at > now() - make_interval(secs => $1);
+select (select count(*) from applied where updated_at > now() - make_interval(secs => $1))
+     + (select count(*) from admin_applied where updated_at > now() - make_interval(secs => $1));
 
 -- name: make_ready
--- Models are ready once every partition has reached the log end that its fold saw at its start.
+-- Models are ready once every partition has reached the log end that its fold saw at its start; that of mq.admin has
+-- one partition of its own.
 update model set state = 'ready'
-where state <> 'ready' and (select count(*) from applied where next >= goal) >= $1;
+where state <> 'ready' and case name
+    when 'admin' then exists (select from admin_applied where next >= goal)
+    else (select count(*) from applied where next >= goal) >= $1
+end;
 
 -- name: are_ready
 select coalesce(bool_and(state = 'ready'), false) from model;
@@ -239,17 +253,36 @@ update nodes set status = 'stopped', heartbeat_at = greatest(heartbeat_at, $3)
 where node = $1 and incarnation <= $2;
 
 -- name: node_heartbeat
--- Heartbeats may be read again after a restart: an older one changes nothing, and nothing revives the lost.
-insert into nodes (node, incarnation, status, heartbeat_at, started_at, "interval", version, host, pid,
-    applied, listeners, counters, gauges, maxima)
-values ($1, $2, 'running', $3, $4, $5, $6, $7, $8,
-    $9::text::jsonb, $10::text::jsonb, $11::text::jsonb, $12::text::jsonb, $13::text::jsonb)
-on conflict (node) do update
-set (incarnation, status, heartbeat_at, started_at, "interval", version, host, pid,
-    applied, listeners, counters, gauges, maxima) =
-    (excluded.incarnation,
-    case when nodes.incarnation = excluded.incarnation then nodes.status else 'running' end,
-    excluded.heartbeat_at, excluded.started_at, excluded."interval", excluded.version, excluded.host, excluded.pid,
-    excluded.applied, excluded.listeners, excluded.counters, excluded.gauges, excluded.maxima)
-where nodes.incarnation < excluded.incarnation
-   or nodes.incarnation = excluded.incarnation and nodes.heartbeat_at <= excluded.heartbeat_at;
+-- Heartbeats may be read again after a restart: an older one changes nothing, and nothing revives the lost. Listeners
+-- hear of it when the node has applied more of the administration.
+with before as (
+    select admin from nodes where node = $1
+), beat as (
+    insert into nodes (node, incarnation, status, heartbeat_at, started_at, "interval", version, host, pid,
+        applied, listeners, counters, gauges, maxima, admin, limits, plugins)
+    values ($1, $2, 'running', $3, $4, $5, $6, $7, $8,
+        $9::text::jsonb, $10::text::jsonb, $11::text::jsonb, $12::text::jsonb, $13::text::jsonb,
+        $14, $15::text::jsonb, $16::text::jsonb)
+    on conflict (node) do update
+    set (incarnation, status, heartbeat_at, started_at, "interval", version, host, pid,
+        applied, listeners, counters, gauges, maxima, admin, limits, plugins) =
+        (excluded.incarnation,
+        case when nodes.incarnation = excluded.incarnation then nodes.status else 'running' end,
+        excluded.heartbeat_at, excluded.started_at, excluded."interval", excluded.version, excluded.host, excluded.pid,
+        excluded.applied, excluded.listeners, excluded.counters, excluded.gauges, excluded.maxima,
+        excluded.admin, excluded.limits, excluded.plugins)
+    where nodes.incarnation < excluded.incarnation
+       or nodes.incarnation = excluded.incarnation and nodes.heartbeat_at <= excluded.heartbeat_at
+    returning admin
+)
+select pg_notify(current_schema() || '_applied', 'node:' || beat.admin)
+from beat where beat.admin is distinct from (select admin from before);
+
+-- name: connection_status
+insert into connection_status (tenant, connection_id, position, connected, at, error, "offset")
+values ($1, $2, $3, $4, $5, $6::text::jsonb, $7)
+on conflict (tenant, connection_id) do update
+set (position, connected, at, error, "offset") =
+    (excluded.position, excluded.connected, excluded.at, excluded.error, excluded."offset")
+where (connection_status.position, connection_status.at, connection_status."offset")
+    <= (excluded.position, excluded.at, excluded."offset");

@@ -134,7 +134,7 @@ async def test_health_and_metrics(
     async with httpx.AsyncClient(trust_env=False) as client:
         assert (await client.get(f"{projector.url}/health/live")).status_code == 200
         ready = (await client.get(f"{projector.url}/health/ready")).json()
-        assert ready == {"status": "ok", "detail": "4 partitions followed"}
+        assert ready == {"status": "ok", "detail": "4 partitions and the administration followed"}
 
         async def counted() -> bool:
             text = (await client.get(f"{projector.url}/metrics")).text

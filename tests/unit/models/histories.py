@@ -10,6 +10,7 @@ from schemas.events import (
     ClientCounters,
     CommandDone,
     Counters,
+    Denied,
     Dropped,
     Expire,
     Kick,
@@ -58,7 +59,7 @@ def _event(
 ) -> AnyEvent:
     tenant, client_id = who
     epoch = epochs.get(who, 0) - (chance.random() < 0.1)
-    match chance.randrange(19):
+    match chance.randrange(20):
         case 0 | 1 | 2 | 3:
             epochs[who] = at
             clean, expiry = chance.random() < 0.3, chance.choice((0, 5, 60))
@@ -89,6 +90,8 @@ def _event(
             return _command(chance, tenant, client_id, log)
         case 18:
             return CommandDone(tenant, client_id, _id(chance), chance.choice(("done", "not_found")), [0], 1)
+        case 19:
+            return Denied(tenant, client_id, epoch, "a/b", 1, 7, "", chance.randrange(1, 3))
         case _:
             return published(b"x" * chance.randrange(9), tenant=tenant, qos=chance.randrange(3))
 
