@@ -9,6 +9,7 @@ from typing import Final
 
 from ops.health import Health
 from ops.loopback import is_loopback
+from query_api.access.first import FirstAdministrator
 from query_api.access.identity import Access
 from query_api.access.passwords import Passwords
 from query_api.access.roll import Roll
@@ -18,6 +19,7 @@ from query_api.errors import InvalidError, UnavailableError
 from query_api.freshness import Freshness, open_position
 from query_api.keys import token_keys
 from query_api.metrics import Metrics
+from query_api.reload import Reload
 from query_api.settings import ApiSettings
 from query_api.store import Store
 from query_api.tokens import BadTokenError, Tokens, parse_keys
@@ -32,15 +34,16 @@ START_SECONDS: Final = 2.0
 class Service:
     """Everything that lives as long as a worker. Made by the app factory; started and stopped by its lifespan."""
 
-    def __init__(self, settings: ApiSettings) -> None:
+    def __init__(self, settings: ApiSettings, reload: Reload | None = None) -> None:
         self.settings = settings
+        self.reload = reload or Reload(settings, None, 0)
         self.tenant = settings.tenant
         self.store = Store(settings.postgres, settings.max_streams)
         self.watch = Watch(settings.postgres, self._connected)
         self.metrics = Metrics(lambda: self.watch)
         configured = parse_keys(settings.token_keys)
         self._tokens = Tokens(configured) if configured else None
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._writer = Writer(settings.kafka, settings.command_timeout)
         self.commands = Commands(
             self._writer,
@@ -51,25 +54,23 @@ class Service:
             settings.command_timeout,
         )
         self._passwords = Passwords()
-        self.access = Access(
-            settings.access,
-            is_loopback(settings.host),
-            Roll(self.store, self.watch),
-            self._passwords,
-            lambda: self.tokens,
-        )
+        roll = Roll(self.store, self.watch)
+        local, login = is_loopback(settings.host), settings.access
+        self.access = Access(login, local, roll, self._passwords, lambda: self.tokens)
+        self._first = FirstAdministrator(roll, self.watch, self.commands, self._passwords, login.first_secret_file)
 
     async def start(self) -> None:
         """Begin to watch. A Postgres that answers is known before the first request; for another nobody waits long."""
-        self._task = asyncio.create_task(self.watch.run(), name="watch")
+        self._tasks.append(asyncio.create_task(self.watch.run(), name="watch"))
         await self.watch.settled(START_SECONDS)
+        self._tasks.append(asyncio.create_task(self._first.run(), name="first administrator"))
 
     async def stop(self) -> None:
         """End the watch, close the pool, give up the producer."""
-        if self._task is not None:
-            self._task.cancel()
+        for task in reversed(self._tasks):
+            task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+                await task
         await self.store.close()
         await self._writer.close()
         self._passwords.close()

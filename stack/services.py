@@ -34,18 +34,19 @@ class Endpoint:
 
     host: str
     port: int
+    tls: bool = False
 
     @property
     def url(self) -> str:
         """Base URL of the health endpoints."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{host}:{self.port}"
 
 
 def endpoint(name: str, config: Config) -> Endpoint:
     """The health endpoint of a service."""
     if name == "api":
-        return Endpoint(reachable(config.api.host), config.api.port)
+        return Endpoint(reachable(config.api.host), config.api.port, bool(config.api.tls_cert))
     settings: ProjectorSettings | ConnectorSettings | IngestSettings = config.projector
     if name != "projector":
         settings = config.ingest if name == "ingest" else config.connector
@@ -75,7 +76,8 @@ def service_unit(name: str, config: Config, environment: Mapping[str, str], log:
 async def ask(at: Endpoint, path: str) -> Health:
     """Get a health endpoint; what is not 200 is a no with the service's own reason."""
     try:
-        async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False) as client:
+        # Asked by address, which no certificate names; nothing secret is said, and the answer only tells health.
+        async with httpx.AsyncClient(timeout=PROBE_SECONDS, trust_env=False, verify=not at.tls) as client:
             response = await client.get(at.url + path)
     except httpx.HTTPError as error:
         return Health(False, "no answer" if isinstance(error, httpx.ConnectError) else type(error).__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from rich.console import Console
 from rich.live import Live
@@ -11,6 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from ops.health import Health
+from ops.loopback import is_loopback
+from query_api.dialects import served
 from stack.config import Config
 from stack.local.ports import LOOPBACK
 from stack.services import endpoint
@@ -51,6 +54,13 @@ class Story:
         if self._live is not None:
             self._live.stop()
             self._live = None
+
+    def first_administrator(self, secret: str) -> None:
+        """The first account was made: the one time that its password is shown."""
+        self._event(
+            f"[bold]the first administrator is [green]admin[/] with the password [green]{escape(secret)}[/][/]; "
+            "it is shown this once"
+        )
 
     def step(self, text: str) -> None:
         """A step of ours is done."""
@@ -118,10 +128,26 @@ def _urls(config: Config, postgres_port: int) -> Mapping[str, tuple[str, ...]]:
         "ingest": (f"mqtt://{mqtt.host}:{mqtt.port}", *_ops("ingest", config)),
         "projector": _ops("projector", config),
         "connector": _ops("connector", config),
-        "api": (f"{api}/api/v1/sessions", *_ops("api", config)),
+        "api": (f"{api}/api/v1/sessions", *_dialects(config), *_ops("api", config)),
         "kafka": (config.kafka.bootstrap,),
         "postgres": (f"{LOOPBACK}:{postgres_port}, database {database}, schema {postgres.schema}",),
     }
+
+
+def _dialects(config: Config) -> tuple[str, ...]:
+    """Those with a port of their own."""
+    ports = {one.dialect.name: one.port_of(config.api.dialects) for one in served(config.api.dialects)}
+    own = {name: replace(endpoint("api", config), port=port).url for name, port in ports.items() if port}
+    return tuple(f"{url} ({name})" for name, url in own.items())
+
+
+def open_to(config: Config) -> str:
+    """What the API answers without a login, as a sentence."""
+    role = config.api.access.anonymous
+    if role == "none" or not is_loopback(config.api.host):
+        return "the API answers nobody without an account"
+    may = "read" if role == "loopback-read" else "read and command"
+    return f"on this machine anyone may {may} without an account"
 
 
 def _ops(name: str, config: Config) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from query_api.dialects import served
 from schemas.settings import Secret
 from stack.config import PREFIX, Config, load
 from stack.console import Downloads
@@ -26,7 +27,7 @@ from stack.local.lock import LOCAL_FILE, lock_data
 from stack.local.ports import LOOPBACK, free_port, require_free
 from stack.local.services import Local, LocalPlan, prepare
 from stack.services import service_unit
-from stack.story import Story, endpoints
+from stack.story import Story, endpoints, open_to
 from stack.supervise import Supervisor
 from stack.topics import ensure_topics
 
@@ -34,6 +35,9 @@ KEY_FILE = "connections.key"
 """In the data folder: seals the secrets of connections, unless ``connections.keys`` is set."""
 SERVICE_START_SECONDS = 600.0
 """A node folds the log from its beginning before it is ready; it says how far it is in its health."""
+
+
+SECRET_INTERVAL = 0.5
 
 
 class Up:
@@ -47,6 +51,7 @@ class Up:
         self._supervisor = Supervisor(self._data, self._story, lock_data(self._data))
         self._stop = asyncio.Event()
         self._postgres_port = 0
+        self._first_secret = self._data / "run" / "first-secret"
 
     async def run(self) -> None:
         """Start everything, follow it until asked to stop, stop everything. Raises StackError."""
@@ -55,11 +60,25 @@ class Up:
         try:
             if await self._unless_stopped(self._start):
                 self._story.show(partial(self._endpoints, time.monotonic() - begun))
-                await self._unless_stopped(self._supervisor.watch)
+                await self._unless_stopped(self._follow)
         finally:
             self._story.end()
             await self._supervisor.stop()
             (self._data / LOCAL_FILE).unlink(missing_ok=True)
+
+    async def _follow(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._supervisor.watch())
+            group.create_task(self._first_administrator())
+
+    async def _first_administrator(self) -> None:
+        """Tell the password of the first administrator, should one be made: here, once, and nowhere else."""
+        file = self._first_secret
+        while not file.exists():  # noqa: ASYNC110 - another process makes it
+            await asyncio.sleep(SECRET_INTERVAL)
+        secret = file.read_text(encoding="utf-8")
+        file.unlink()
+        self._story.first_administrator(secret)
 
     def _listen_for_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -142,6 +161,12 @@ class Up:
             variable = f"{PREFIX}{dotted.replace('.', '__')}".upper()
             require_free(host, port, purpose, f"{variable}=PORT")
             chosen[dotted.replace(".", "__")] = port or free_port()
+        for one in served(config.api.dialects):
+            variable = f"{PREFIX}dialects__{one.port}".upper()
+            require_free(config.api.host, one.port_of(config.api.dialects), one.dialect.name, f"{variable}=PORT")
+        if not config.api.access.first_secret_file:
+            self._first_secret.unlink(missing_ok=True)
+            chosen["access__first_secret_file"] = str(self._first_secret)
         self._config = load(None, self._config.environment(**chosen))
 
     def _use(self, local: Local) -> None:
@@ -185,7 +210,7 @@ class Up:
     def _endpoints(self, seconds: float) -> Table:
         table = endpoints(self._config, self._supervisor.running, self._postgres_port)
         table.title = f"mqledger is up after {seconds:.1f} s"
-        table.caption = f"data and logs: {self._data} · Ctrl-C stops everything in order"
+        table.caption = f"data and logs: {self._data} · Ctrl-C stops everything in order\n{open_to(self._config)}"
         table.caption_justify = "left"
         return table
 

@@ -75,7 +75,7 @@ def test_workers_share_their_metrics(ready_postgres: PostgresSettings, tmp_path:
             httpx.get(f"{service.url}/api/v1/sessions", trust_env=False).raise_for_status()
         text = httpx.get(f"{service.url}/metrics", trust_env=False).text
         counted = re.search(
-            r'^mqledger_api_answers_total{route="/api/v1/sessions",status="200"} (\S+)$', text, re.MULTILINE
+            r'^mqledger_api_answers_total{dialect="fluxmq",route="/api/v1/sessions",status="200"} (\S+)$', text, re.MULTILINE
         )
         assert counted is not None
         assert float(counted[1]) == 40.0
@@ -85,13 +85,13 @@ def test_workers_share_their_metrics(ready_postgres: PostgresSettings, tmp_path:
 
 def test_a_refusal_is_a_sentence(ready_postgres: PostgresSettings, tmp_path: Path) -> None:
     service = new_service("api", KafkaSettings(), ready_postgres, tmp_path, {})
-    service.environment["MQLEDGER_API__HOST"] = "0.0.0.0"
+    service.environment["MQLEDGER_API__TLS_CERT"] = "cert.pem"
     service.start(wait=False)
     try:
         assert service.process is not None
         assert service.process.wait(20) != 0
         words = service.words(100)
-        assert "allow_anonymous_remote" in words
+        assert "tls_cert and tls_key belong together" in words
         assert "Traceback" not in words
     finally:
         service.kill9()

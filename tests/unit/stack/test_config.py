@@ -28,6 +28,9 @@ ROOT = Path(__file__).resolve().parents[3]
 FREE_TEXT = {
     "kafka.sasl_username",
     "kafka.ca_file",
+    "api.tls_cert",
+    "api.tls_key",
+    "access.first_secret_file",
     "projector.data_dir",
     "local.java",
     "local.cache",
@@ -109,7 +112,8 @@ def test_the_file_can_be_named_by_the_environment(tmp_path: Path) -> None:
     ("text", "value"), [("true", True), ("YES", True), ("on", True), ("1", True), ("off", False), ("0", False)]
 )
 def test_words_for_yes_and_no(text: str, value: bool) -> None:
-    assert load(None, {"MQLEDGER_API__ALLOW_ANONYMOUS_REMOTE": text}).api.allow_anonymous_remote is value
+    config = load(None, {"MQLEDGER_PROJECTOR__HTTP_ALLOW_ANONYMOUS_REMOTE": text})
+    assert config.projector.http_allow_anonymous_remote is value
 
 
 def test_everything_wrong_is_told_at_once_with_source_and_what_is_allowed(tmp_path: Path) -> None:
@@ -205,7 +209,6 @@ def test_what_ingest_would_refuse_is_refused_at_once() -> None:
     ("address", "switch"),
     [
         ("MQLEDGER_MQTT__HOST", "MQLEDGER_MQTT__ALLOW_ANONYMOUS_REMOTE"),
-        ("MQLEDGER_API__HOST", "MQLEDGER_API__ALLOW_ANONYMOUS_REMOTE"),
         ("MQLEDGER_INGEST__HTTP_HOST", "MQLEDGER_INGEST__HTTP_ALLOW_ANONYMOUS_REMOTE"),
         ("MQLEDGER_PROJECTOR__HTTP_HOST", "MQLEDGER_PROJECTOR__HTTP_ALLOW_ANONYMOUS_REMOTE"),
     ],
