@@ -1,0 +1,97 @@
+"""The first administrator: made when there is no account at all, with a random password that is told once.
+
+Several processes may try; the event counts only while there is no account, so that one wins, and only that one tells.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Final
+
+from query_api.access.passwords import Passwords
+from query_api.access.principal import ALL_TENANTS, Role
+from query_api.access.roll import Roll
+from query_api.commands.commands import Commands
+from query_api.commands.outcome import Asker, Outcome
+from query_api.errors import TooManyRequestsError, UnavailableError
+from query_api.watch import Watch
+from schemas.admin import AccountSet
+
+NAME: Final = "admin"
+RETRY_SECONDS: Final = 2.0
+_ASKER: Final = Asker("first start", "", "first-start")
+
+logger = logging.getLogger(__name__)
+
+
+class FirstAdministrator:
+    """One attempt after the other, until there is an account."""
+
+    def __init__(self, roll: Roll, watch: Watch, commands: Commands, passwords: Passwords, file: str) -> None:
+        """``file`` gets the password, readable by its owner alone; empty: it goes to standard error."""
+        self._roll = roll
+        self._watch = watch
+        self._commands = commands
+        self._passwords = passwords
+        self._file = file
+
+    async def run(self) -> None:
+        """Return when there is an account, whoever made it."""
+        while True:
+            try:
+                if await self._settled():
+                    return
+            except (UnavailableError, TooManyRequestsError) as error:
+                logger.debug("the first administrator has to wait", extra={"error": str(error)})
+                # A pace: the log may take an append by then.
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _settled(self) -> bool:
+        changed = self._watch.changed
+        if not self._watch.alive or "admin" not in self._watch.ready:
+            await changed.wait()
+            return False
+        if (await self._roll.current()).accounts:
+            return True
+        secret = secrets.token_urlsafe(18)
+        hashed = await self._passwords.hashed(secret)
+        outcome = await self._known(
+            await self._commands.admin(
+                _ASKER,
+                lambda order: AccountSet(order, "first", NAME, hashed, Role.ADMINISTRATOR, ALL_TENANTS),
+                in_force=False,
+            )
+        )
+        if outcome.outcome == "done":
+            await asyncio.to_thread(self._tell, secret)
+        return False
+
+    async def _known(self, outcome: Outcome) -> Outcome:
+        """What became of it, however long that takes: nobody else could tell the password."""
+        while not outcome.known:
+            changed = self._watch.changed
+            await changed.wait()
+            outcome = await self._commands.find(ALL_TENANTS, outcome.id) or outcome
+        return outcome
+
+    def _tell(self, secret: str) -> None:
+        if not self._file:
+            # Not through the logs, which others collect and keep.
+            sys.stderr.write(
+                f"\nThe first administrator is {NAME!r} with the password {secret}\n"
+                "It is shown this once. Change it, or make accounts of your own and remove this one.\n\n"
+            )
+            sys.stderr.flush()
+            return
+        path = Path(self._file)
+        part = path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(secret)
+        part.replace(path)
