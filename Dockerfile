@@ -21,6 +21,7 @@ COPY ingest ingest
 COPY projector projector
 COPY query_api query_api
 COPY connector connector
+COPY mqledger_client mqledger_client
 COPY stack stack
 RUN /opt/builder/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /build/wheels . \
     && pip install --no-deps --no-index /build/wheels/*.whl \
