@@ -15,8 +15,6 @@ from ingest.mqtt.codec import (
     ConnectProperties,
     ConnectReturnCode,
     DisconnectPacket,
-    Packet,
-    Parser,
     ProtocolVersion,
     PubackPacket,
     PublishPacket,
@@ -27,36 +25,15 @@ from ingest.mqtt.codec import (
     Subscription,
     UnsubscribePacket,
     Will,
-    encode,
 )
 from schemas.events import Published
 from schemas.frames import read_frame
 from tests.unit.ingest.sim.broker import Broker, settings
 from tests.unit.ingest.sim.log import Log
+from tests.unit.ingest.sim.peer import Peer
 
 V311, V5 = ProtocolVersion.V311, ProtocolVersion.V5
 QUOTA, GRANTED = ReasonCode.QUOTA_EXCEEDED, ReasonCode.GRANTED_QOS_0
-
-
-class Peer:
-    """A client that says what it is told and keeps what it hears."""
-
-    def __init__(self, broker: Broker, version: ProtocolVersion) -> None:
-        self._broker = broker
-        self._version = version
-        self._parser = Parser("client", version)
-        self.heard: list[Packet] = []
-        self.connection, self.transport = broker.accept(self._hear)
-
-    def _hear(self, data: bytes) -> None:
-        self.heard += self._parser.feed(data)
-
-    def say(self, *packets: Packet) -> list[Packet]:
-        """The answers to packets that come together, when everything has been through the log."""
-        self.heard.clear()
-        self.connection.data_received(b"".join(encode(packet, self._version) for packet in packets))
-        self._broker.drain()
-        return list(self.heard)
 
 
 def connect(name: str, version: ProtocolVersion, will: Will | None = None) -> ConnectPacket:
