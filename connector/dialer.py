@@ -29,7 +29,7 @@ from schemas.sealed import NotOpenedError, sealer
 
 logger = logging.getLogger(__name__)
 
-CONNACK_OF_REASON: Mapping[int, int] = {132: 1, 133: 2, 136: 3, 134: 4, 135: 5}
+CONNACK_OF_REASON: Mapping[int, int] = {133: 2, 136: 3, 134: 4, 135: 5}
 """paho tells return codes of CONNACK as reason codes of MQTT 5."""
 _quiet = logging.getLogger("connector.mqtt")
 _quiet.setLevel(logging.CRITICAL)  # what the client library complains of is in the status
@@ -136,18 +136,18 @@ class Dialer:
         entering = asyncio.create_task(client.__aenter__())
         try:
             await asyncio.wait({entering}, timeout=seconds)
-            if not entering.done():
-                raise timed_out(peer, seconds)
-            entering.result()
-        except aiomqtt.MqttError as error:
-            self._leave(client, None)
-            raise _why(error, peer, seconds) from error
-        except (LinkFailedError, asyncio.CancelledError):
+        except asyncio.CancelledError:
             self._leave(client, entering)
             raise
-        except Exception as error:  # what the library makes of what no broker should say
-            raise failed(error, peer) from error
-        return Dialed(client, peer)
+        if not entering.done():
+            self._leave(client, entering)
+            raise timed_out(peer, seconds)
+        failure = entering.exception()
+        if failure is None:
+            return Dialed(client, peer)
+        self._leave(client, None)
+        # Without the library's exception, whose traceback holds the socket open.
+        raise _why(failure, peer, seconds)
 
     def _leave(self, client: aiomqtt.Client, entering: asyncio.Task[aiomqtt.Client] | None) -> None:
         task = asyncio.create_task(_left(client, entering))
@@ -156,15 +156,15 @@ class Dialer:
 
 
 async def _left(client: aiomqtt.Client, entering: asyncio.Task[aiomqtt.Client] | None) -> None:
+    if entering is not None:
+        await asyncio.wait([entering])
     try:
-        if entering is not None:
-            await entering
         await client.__aexit__(None, None, None)
-    except Exception as error:  # nobody waits for it any more, whatever it was
+    except aiomqtt.MqttError as error:  # it was never there, or its end is not confirmed: nobody waits for it
         logger.debug("a connection that was given up: %r", error)
 
 
-def _why(error: aiomqtt.MqttError, peer: Peer, seconds: float) -> LinkFailedError:
+def _why(error: BaseException, peer: Peer, seconds: float) -> LinkFailedError:
     """aiomqtt keeps what it caught as the context of what it raises."""
     if isinstance(error, aiomqtt.MqttCodeError):
         code = error.rc.value if isinstance(error.rc, ReasonCode) else int(error.rc or 0)

@@ -22,14 +22,14 @@ TRY_AGAIN: Final = -3001
 
 CONNACK_CODES: Final[Mapping[int, str]] = MappingProxyType(
     {
-        1: "UNACCEPTABLE_PROTOCOL_VERSION",
         2: "IDENTIFIER_REJECTED",
         3: "SERVER_UNAVAILABLE",
         4: "BAD_USERNAME_OR_PASSWORD",
         5: "NOT_AUTHORIZED",
     }
 )
-"""Return codes of CONNACK, MQTT 3.1.1 section 3.2.2.3; as errno the code itself."""
+"""Return codes of CONNACK, MQTT 3.1.1 section 3.2.2.3; as errno the code itself. The client library keeps 1, the wrong
+version, to itself: it looks like a broker that does not answer."""
 
 VERIFY_CODES: Final[Mapping[int, str]] = MappingProxyType(
     {
