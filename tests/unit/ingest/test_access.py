@@ -108,15 +108,19 @@ class House:
         properties = ConnectProperties(session_expiry_interval=100) if version == V5 else ConnectProperties()
         packet = ConnectPacket(version, name, False, 0, username, secret, will, properties=properties)
         peer.say(packet)
-
-        def answered() -> bool:
-            self.broker.drain()
-            return bool(peer.heard)
-
-        await eventually(answered)
+        await self.answers([peer])
         answer = peer.heard[0]
         assert isinstance(answer, ConnackPacket)
         return peer, answer
+
+    async def answers(self, peers: list[Peer], count: int = 1) -> None:
+        """Every one of these has heard so many packets."""
+
+        def answered() -> bool:
+            self.broker.drain()
+            return all(len(peer.heard) >= count for peer in peers)
+
+        await eventually(answered)
 
     async def client(self, name: str = "a", version: ProtocolVersion = V5, **options: Any) -> Peer:
         """One that is let in."""
@@ -209,7 +213,7 @@ async def test_a_client_whose_password_is_verified_may_say_more_and_it_waits() -
         peer = Peer(it.broker, V311)
         connect = ConnectPacket(V311, "a", True, 0, "alice", b"secret")
         assert peer.say(connect, publish("x", 1)) == []
-        await eventually(lambda: (it.broker.drain(), len(peer.heard) == 2)[1])
+        await it.answers([peer], 2)
         assert codes(peer.heard) == [("puback", 1, 0)]
 
 
@@ -219,7 +223,7 @@ async def test_the_password_changes_while_it_is_verified() -> None:
         peer = Peer(it.broker, V5)
         peer.say(ConnectPacket(V5, "a", True, 0, "alice", b"secret"))
         it.say(user("alice", "other"))
-        await eventually(lambda: (it.broker.drain(), bool(peer.heard))[1])
+        await it.answers([peer])
         assert isinstance(peer.heard[0], ConnackPacket)
         assert peer.heard[0].reason_code == 0x86
 
@@ -555,7 +559,7 @@ async def test_too_many_passwords_are_told_so() -> None:
         peers = [Peer(it.broker, V5) for _ in range(50)]
         for number, peer in enumerate(peers):
             peer.say(ConnectPacket(V5, f"c{number}", True, 0, "alice", f"guess {number}".encode()))
-        await eventually(lambda: (it.broker.drain(), all(peer.heard for peer in peers))[1])
+        await it.answers(peers)
         codes = {p.reason_code for peer in peers for p in peer.heard if isinstance(p, ConnackPacket)}
         assert codes == {0x86, 0x89}
         assert it.broker.node.counters.totals["connects.refused.server_busy"] >= 40
