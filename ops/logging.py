@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
-_NOISY = ("aiokafka", "faust", "mode", "granian.access", "httpx", "asyncio")
+_NOISY = ("aiokafka", "faust", "mode", "granian.access", "httpx", "asyncio", "uvicorn")
 REPEATED_SECONDS = 10.0
 """How long a message of a library that was logged is not logged again."""
 _MOST_MESSAGES = 1_024
