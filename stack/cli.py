@@ -16,7 +16,13 @@ from schemas.settings import SettingsError
 from stack.app import App
 from stack.errors import StackError
 
-LAZY: Mapping[str, str] = {"events": "stack.events", "replay": "stack.replay"}
+LAZY: Mapping[str, str] = {
+    "events": "stack.events",
+    "replay": "stack.replay",
+    **dict.fromkeys(("session", "kick", "publish", "retained", "subscription", "route"), "stack.cli_sessions"),
+    **dict.fromkeys(("user", "acl", "ban", "whoami", "account", "key"), "stack.cli_access"),
+    **dict.fromkeys(("node", "listener", "plugin", "stats", "command"), "stack.cli_nodes"),
+}
 """Commands that live in modules of their own, under the same name there."""
 
 
