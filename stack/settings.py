@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from schemas.settings import Secret
+
 
 @dataclass(frozen=True, slots=True)
 class LoggingSettings:
@@ -34,10 +36,25 @@ class LocalSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """Whom the commands that look at and change a running broker ask, and as whom."""
+
+    url: str = ""
+    """Address of the API, such as ``https://broker.example:8082``; empty: that of ``api.host`` and ``api.port``."""
+    user: str = ""
+    """Account, or app id of an API key; empty: nobody in particular, who may read on loopback."""
+    secret: Secret = field(default_factory=Secret)
+    """Password of the account, or secret of the key; asked for when it is needed and empty."""
+    tenant: str = ""
+    """Tenant to look at and act on; empty means that of the account."""
+
+
+@dataclass(frozen=True, slots=True)
 class StackSettings:
     """Everything the command line needs for itself."""
 
     local: LocalSettings = field(default_factory=LocalSettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
+    client: ClientSettings = field(default_factory=ClientSettings)
     wait: float = 60.0
     """Seconds a command waits for Kafka, topics or Postgres before it gives up."""

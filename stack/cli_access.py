@@ -1,0 +1,312 @@
+"""``mqledger user``, ``acl``, ``ban``: who may do what on the MQTT side. ``account``, ``key``, ``whoami``: here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from stack.cli_remote import Remote, limit, remote, secret
+
+stdin_option = click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
+role_option = click.option(
+    "--role", type=click.Choice(["viewer", "operator", "connection_manager", "administrator"]), required=True
+)
+scope_option = click.option("--scope", default="*", show_default=True, help="The only tenant it sees; * for all.")
+
+
+@click.group()
+def user() -> None:
+    """Users of the MQTT side."""
+
+
+@user.command("list")
+@click.option("--prefix", help="Names that begin with this.")
+@limit
+@remote
+def user_list(api: Remote, prefix: str | None, limit: int) -> None:
+    """List users by name."""
+    rows = api.every(lambda at: api.client.list_users(cursor=at, prefix=prefix), limit)
+    api.rows(rows, "username", "superuser", "changed_at", "changed_by")
+
+
+@user.command("add")
+@click.argument("username")
+@click.option("--superuser", is_flag=True, help="Access rules do not concern this user.")
+@stdin_option
+@remote
+def user_add(api: Remote, username: str, superuser: bool, password_stdin: bool) -> None:
+    """Add a user."""
+    from mqledger_client import models
+
+    password = secret(f"Password of {username}", password_stdin)
+    told = api.client.add_user(models.NewUser(username=username, password=password, superuser=superuser))
+    api.outcome(told, f"added {username}")
+
+
+@user.command("passwd")
+@click.argument("username")
+@click.option("--superuser", is_flag=True, help="Access rules do not concern this user.")
+@stdin_option
+@remote
+def user_passwd(api: Remote, username: str, superuser: bool, password_stdin: bool) -> None:
+    """Give a user another password."""
+    from mqledger_client import models
+
+    password = secret(f"Password of {username}", password_stdin)
+    told = api.client.put_user(username, models.UserGiven(password=password, superuser=superuser), if_match="*")
+    api.outcome(told, f"changed {username}")
+
+
+@user.command("rm")
+@click.argument("username")
+@remote
+def user_rm(api: Remote, username: str) -> None:
+    """Remove a user."""
+    api.outcome(api.client.delete_user(username), f"removed {username}")
+
+
+@click.group()
+def acl() -> None:
+    """Access rules of the MQTT side: the first that fits decides."""
+
+
+@acl.command("list")
+@limit
+@remote
+def acl_list(api: Remote, limit: int) -> None:
+    """List rules in the order in which they are asked."""
+    rows = api.every(lambda at: api.client.list_rules(cursor=at), limit)
+    api.rows(rows, "id", "place", "allow", "action", "topic", "username", "client_id", "address")
+
+
+@acl.command("add")
+@click.argument("verdict", type=click.Choice(["allow", "deny"]))
+@click.argument("action", type=click.Choice(["publish", "subscribe", "all"]))
+@click.argument("topic")
+@click.option("--user", "username", help="Only this user.")
+@click.option("--client-id", help="Only this client.")
+@click.option("--address", help="Only from this address or network.")
+@click.option("--place", type=int, default=100, show_default=True, help="Rules are asked by rising place, then by age.")
+@remote
+def acl_add(
+    api: Remote,
+    verdict: str,
+    action: Any,
+    topic: str,
+    username: str | None,
+    client_id: str | None,
+    address: str | None,
+    place: int,
+) -> None:
+    """Add a rule. In the topic filter %c is the client id and %u the user; `eq TOPIC` is meant literally."""
+    from mqledger_client import models
+
+    rule = models.NewRule(
+        allow=verdict == "allow",
+        action=action,
+        topic=topic,
+        username=username,
+        client_id=client_id,
+        address=address,
+        place=place,
+    )
+    told = api.client.add_rule(rule)
+    api.outcome(told, f"added rule {told.id}")
+
+
+@acl.command("rm")
+@click.argument("rule")
+@remote
+def acl_rm(api: Remote, rule: str) -> None:
+    """Remove a rule."""
+    api.outcome(api.client.delete_rule(rule), f"removed rule {rule}")
+
+
+@acl.command("test")
+@click.argument("action", type=click.Choice(["publish", "subscribe"]))
+@click.argument("topic")
+@click.option("--client-id", required=True)
+@click.option("--user", "username")
+@click.option("--address", default="127.0.0.1", show_default=True)
+@remote
+def acl_test(api: Remote, action: Any, topic: str, client_id: str, username: str | None, address: str) -> None:
+    """Tell what would become of a client's wish."""
+    api.one(api.client.try_rules(client_id=client_id, topic=topic, action=action, username=username, address=address))
+
+
+@acl.command("clear-cache")
+@click.argument("client_id", required=False)
+@remote
+def acl_clear_cache(api: Remote, client_id: str | None) -> None:
+    """Have nodes forget what they remember of access checks, of one client or of all."""
+    told = api.client.clear_acl_caches() if client_id is None else api.client.clear_acl_cache(client_id)
+    api.outcome(told, "cleared")
+
+
+@click.group()
+def ban() -> None:
+    """Clients that are not let in."""
+
+
+_kind = click.argument("kind", type=click.Choice(["clientid", "username", "peerhost"]))
+
+
+@ban.command("list")
+@limit
+@remote
+def ban_list(api: Remote, limit: int) -> None:
+    """List bans."""
+    api.rows(
+        api.every(lambda at: api.client.list_bans(cursor=at), limit), "kind", "who", "by", "reason", "until", "active"
+    )
+
+
+@ban.command("add")
+@_kind
+@click.argument("who")
+@click.option("--reason", default="")
+@click.option("--seconds", type=click.IntRange(min=1), help="How long; for ever without it.")
+@remote
+def ban_add(api: Remote, kind: str, who: str, reason: str, seconds: int | None) -> None:
+    """Ban a client id, user or address."""
+    from mqledger_client import models
+
+    api.outcome(api.client.put_ban(kind, who, models.BanGiven(reason=reason, seconds=seconds)), f"banned {who}")
+
+
+@ban.command("rm")
+@_kind
+@click.argument("who")
+@remote
+def ban_rm(api: Remote, kind: str, who: str) -> None:
+    """Remove a ban."""
+    api.outcome(api.client.delete_ban(kind, who), f"let {who} in again")
+
+
+@click.command()
+@remote
+def whoami(api: Remote) -> None:
+    """Tell as whom the API knows me, and what I may do."""
+    api.one(api.client.get_me())
+
+
+@click.group()
+def account() -> None:
+    """Accounts of the admin side."""
+
+
+@account.command("list")
+@limit
+@remote
+def account_list(api: Remote, limit: int) -> None:
+    """List accounts by name."""
+    rows = api.every(lambda at: api.client.list_accounts(cursor=at), limit)
+    api.rows(rows, "name", "role", "tenant", "tags", "changed_at", "changed_by")
+
+
+@account.command("add")
+@click.argument("name")
+@role_option
+@scope_option
+@click.option("--tags", default="")
+@stdin_option
+@remote
+def account_add(api: Remote, name: str, role: Any, scope: str, tags: str, password_stdin: bool) -> None:
+    """Add an account."""
+    from mqledger_client import models
+
+    password = secret(f"Password of {name}", password_stdin)
+    body = models.NewAccount(name=name, password=password, role=role, tenant=scope, tags=tags)
+    api.outcome(api.client.add_account(body), f"added {name}")
+
+
+@account.command("passwd")
+@click.argument("name")
+@stdin_option
+@remote
+def account_passwd(api: Remote, name: str, password_stdin: bool) -> None:
+    """Give an account another password."""
+    from mqledger_client import models
+
+    password = secret(f"Password of {name}", password_stdin)
+    api.outcome(api.client.change_account(name, models.AccountChange(password=password)), f"changed {name}")
+
+
+@account.command("change")
+@click.argument("name")
+@click.option("--role", type=click.Choice(["viewer", "operator", "connection_manager", "administrator"]))
+@click.option("--scope", help="The only tenant it sees; * for all.")
+@click.option("--tags")
+@remote
+def account_change(api: Remote, name: str, role: Any, scope: str | None, tags: str | None) -> None:
+    """Change what an account may do."""
+    from mqledger_client import models
+
+    body = models.AccountChange(role=role, tenant=scope, tags=tags)
+    api.outcome(api.client.change_account(name, body), f"changed {name}")
+
+
+@account.command("rm")
+@click.argument("name")
+@remote
+def account_rm(api: Remote, name: str) -> None:
+    """Remove an account."""
+    api.outcome(api.client.delete_account(name), f"removed {name}")
+
+
+@click.group()
+def key() -> None:
+    """API keys: an app id with a secret."""
+
+
+@key.command("list")
+@limit
+@remote
+def key_list(api: Remote, limit: int) -> None:
+    """List API keys."""
+    rows = api.every(lambda at: api.client.list_api_keys(cursor=at), limit)
+    api.rows(rows, "app_id", "name", "role", "tenant", "enabled", "expires")
+
+
+@key.command("add")
+@click.argument("name")
+@role_option
+@scope_option
+@click.option("--expires", metavar="TIME", help="RFC 3339 in UTC; never without it.")
+@click.option("--app-id", help="A random one without it.")
+@remote
+def key_add(api: Remote, name: str, role: Any, scope: str, expires: str | None, app_id: str | None) -> None:
+    """Add an API key, and print its secret, once."""
+    from mqledger_client import models
+
+    body = models.NewApiKey(name=name, role=role, tenant=scope, expires=expires, app_id=app_id)
+    api.one(api.client.add_api_key(body))
+
+
+@key.command("enable")
+@click.argument("app_id")
+@remote
+def key_enable(api: Remote, app_id: str) -> None:
+    """Let a key in again."""
+    from mqledger_client import models
+
+    api.outcome(api.client.change_api_key(app_id, models.ApiKeyChange(enabled=True)), f"enabled {app_id}")
+
+
+@key.command("disable")
+@click.argument("app_id")
+@remote
+def key_disable(api: Remote, app_id: str) -> None:
+    """Keep a key, and let nobody in with it."""
+    from mqledger_client import models
+
+    api.outcome(api.client.change_api_key(app_id, models.ApiKeyChange(enabled=False)), f"disabled {app_id}")
+
+
+@key.command("rm")
+@click.argument("app_id")
+@remote
+def key_rm(api: Remote, app_id: str) -> None:
+    """Remove a key."""
+    api.outcome(api.client.delete_api_key(app_id), f"removed {app_id}")

@@ -1,0 +1,127 @@
+"""``mqledger node``, ``listener``, ``plugin``, ``stats``, ``command``: the cluster, and what was asked of it."""
+
+from __future__ import annotations
+
+import click
+
+from stack.cli_remote import Remote, limit, remote
+
+
+@click.group()
+def node() -> None:
+    """Nodes of the cluster."""
+
+
+@node.command("list")
+@remote
+def node_list(api: Remote) -> None:
+    """List nodes as they last reported."""
+    api.rows(api.client.list_nodes().items, "node", "state", "version", "host", "started_at", "reported_at", "modules")
+
+
+@node.command("show")
+@click.argument("name")
+@remote
+def node_show(api: Remote, name: str) -> None:
+    """Show everything that a node reports."""
+    api.one(api.client.get_node(name))
+
+
+@click.group()
+def listener() -> None:
+    """Where nodes take connections."""
+
+
+@listener.command("list")
+@remote
+def listener_list(api: Remote) -> None:
+    """List the listeners of the nodes that run."""
+    api.rows(api.client.list_listeners().items, "node", "name", "protocol", "address", "port", "connections", "active")
+
+
+node_option = click.option("--node", help="Of this node only.")
+
+
+@listener.command("start")
+@click.argument("name")
+@node_option
+@remote
+def listener_start(api: Remote, name: str, node: str | None) -> None:
+    """Take connections."""
+    from mqledger_client import models
+
+    api.outcome(api.client.switch_listener(name, models.Switch(active=True), node=node), f"started {name}")
+
+
+@listener.command("stop")
+@click.argument("name")
+@node_option
+@remote
+def listener_stop(api: Remote, name: str, node: str | None) -> None:
+    """Take no more connections; those that there are stay."""
+    from mqledger_client import models
+
+    api.outcome(api.client.switch_listener(name, models.Switch(active=False), node=node), f"stopped {name}")
+
+
+@click.group()
+def plugin() -> None:
+    """Modules of the broker: each runs on all nodes or on none."""
+
+
+@plugin.command("list")
+@remote
+def plugin_list(api: Remote) -> None:
+    """List modules."""
+    api.rows(api.client.list_plugins().items, "name", "active", "description")
+
+
+@plugin.command("start")
+@click.argument("name")
+@remote
+def plugin_start(api: Remote, name: str) -> None:
+    """Start a module on all nodes."""
+    from mqledger_client import models
+
+    api.outcome(api.client.switch_plugin(name, models.Switch(active=True)), f"started {name}")
+
+
+@plugin.command("stop")
+@click.argument("name")
+@remote
+def plugin_stop(api: Remote, name: str) -> None:
+    """Stop a module on all nodes."""
+    from mqledger_client import models
+
+    api.outcome(api.client.switch_plugin(name, models.Switch(active=False)), f"stopped {name}")
+
+
+@click.command()
+@remote
+def stats(api: Remote) -> None:
+    """Show the numbers of the tenant."""
+    api.one(api.client.get_stats())
+
+
+@click.group()
+def command() -> None:
+    """Commands that were asked for, and what came of them."""
+
+
+@command.command("list")
+@click.option("--client-id", help="Those for this client.")
+@click.option("--actor", help="Those of this account.")
+@limit
+@remote
+def command_list(api: Remote, client_id: str | None, actor: str | None, limit: int) -> None:
+    """List commands, newest first."""
+    rows = api.every(lambda at: api.client.list_commands(cursor=at, client_id=client_id, actor=actor), limit)
+    api.rows(rows, "asked_at", "verb", "client_id", "target", "actor", "address", "outcome", "id")
+
+
+@command.command("show")
+@click.argument("command_id")
+@remote
+def command_show(api: Remote, command_id: str) -> None:
+    """Show a command and what came of it."""
+    api.one(api.client.get_command(command_id))
