@@ -59,7 +59,7 @@ class AdminState:
         self.plugins: dict[str, bool] = {}
         """Modules that were ever switched, and whether they run; the others are as configured."""
         self.listeners: dict[tuple[str, str], bool] = {}
-        """By node, which may be empty for all, and name; likewise."""
+        """By node, which may be empty for all, and name; likewise, what was said last at the end."""
         self._window = CommandWindow()
 
     def apply(self, event: AdminEvent, offset: int, time: int) -> str:
@@ -157,6 +157,7 @@ class AdminState:
         return DONE
 
     def _listener_set(self, event: ListenerSet, _: int) -> str:
+        self.listeners.pop((event.node, event.listener), None)
         self.listeners[event.node, event.listener] = event.active
         return DONE
 

@@ -21,12 +21,16 @@ from ingest.log.record import Applied
 from ingest.log.tail import Tail
 from ingest.log.topic_check import check_topics
 from ingest.mqtt.codec import ReasonCode
+from ingest.mqtt.listener import LISTENER, wanted
 from ingest.mqtt.server import Server
 from ingest.node.duties import Duties
 from ingest.node.node import Node, SupersededError
 from ingest.node.payloads import Payloads
+from ingest.plugins.modules import PASSWORDS, RETAINER, SYS, Modules
+from ingest.plugins.sys_topics import SysTopics
 from ingest.settings import IngestSettings
 from ops.health import Health
+from schemas.admin import AdminEvent, ListenerSet, PluginSet
 from schemas.events import NodeStarted, NodeStopped
 from schemas.registry import CURRENT
 
@@ -47,7 +51,6 @@ class IngestService:
     def __init__(self, settings: IngestSettings) -> None:
         self.settings = settings
         self.version = package_version("mqledger")
-        self.address: tuple[str, int] | None = None
         self._state = Health(False, "starting")
         self.poison = Poison(settings.kafka.events_topic, settings.log)
         self._reader = LogReader(settings.kafka, f"{settings.node}-tail", self.poison)
@@ -61,8 +64,12 @@ class IngestService:
         self.access = Access(settings.mqtt, settings.clients, self.tail.admin, self.node.now)
         self.node.access = self.access
         self.server = Server(settings, self.node, self.journal, self.access)
-        self.tail.watchers.append(self.server.admin_changed)
-        self.duties = Duties(settings, self.node, self.journal, self.server, self.tail.admin, self.version)
+        self.modules = Modules(settings.modules, self.tail.admin, {PASSWORDS: lambda: not self.access.open})
+        self.tail.watchers += [self.server.admin_changed, self._switched]
+        self.duties = Duties(
+            settings, self.node, self.journal, self.server, self.tail.admin, self.modules, self.version
+        )
+        self._sys = SysTopics(self.node, settings.sys_tenant, settings.sys_interval)
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
         self._recovering = False
@@ -75,6 +82,11 @@ class IngestService:
         if self._state.ok and silent > _AWAY:
             return Health(False, f"the log has taken nothing for {silent:.0f} s; clients stay connected")
         return self._state
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Where it listens, or has listened last; None before."""
+        return self.server.listener.address
 
     def _apply(self, frame: Applied) -> None:
         self.node.apply(frame)
@@ -96,6 +108,7 @@ class IngestService:
         await self._herald.start()
         await self.tail.start()
         self.access.begin()
+        self.node.quotas.switch_retainer(self.modules.active(RETAINER))
         await self._fold_past()
         await self.journal.open()
         incarnation = await self._begin_incarnation(-1)
@@ -110,14 +123,18 @@ class IngestService:
         gc.collect()
         gc.freeze()  # what was folded lives long: it is not looked at again and again
         gc.set_threshold(50_000, 20, 50)
-        self.address = await self.server.listen()
+        await self._listen()
         self._spawn(self._ticks(), "ticks")
         self._spawn(self._watch(), "watch")
         self.tail.moved = self._beat_at_once
         self._spawn(self.tail.follow(), "tail")
         self._spawn(self.tail.answer_bells(), "bells")
-        self._state = Health(True, f"incarnation {incarnation}, listening on {self.address[0]}:{self.address[1]}")
-        log.info("ready", extra={"address": f"{self.address[0]}:{self.address[1]}", "incarnation": incarnation})
+        self._say_ready(incarnation)
+
+    def _say_ready(self, incarnation: int) -> None:
+        where = f"listening on {self.address[0]}:{self.address[1]}" if self.address else "not listening, as was said"
+        self._state = Health(True, f"incarnation {incarnation}, {where}")
+        log.info("ready", extra={"address": where, "incarnation": incarnation})
 
     async def _fold_past(self) -> None:
         starts, stops = await self._reader.beginnings(), await self._reader.ends()
@@ -165,6 +182,8 @@ class IngestService:
             now = time.monotonic()
             self.server.tick()
             self.node.dues.fire()
+            if self.modules.active(SYS):
+                self._sys.tick(now, self.duties.heartbeat, self.modules.active(RETAINER))
             if now - last["progress"] >= log_settings.progress_interval:
                 last["progress"] = now
                 self.duties.progress()
@@ -180,8 +199,30 @@ class IngestService:
 
     async def _beat_at_once(self) -> None:
         """The node has applied changes of ``mq.admin``: somebody may wait until that is known."""
+        await self._listen_as_said()
         await self._herald.idle()
         await self._beat()
+
+    def _switched(self, event: AdminEvent) -> None:
+        if isinstance(event, PluginSet):
+            self.node.quotas.switch_retainer(self.modules.active(RETAINER))
+        elif isinstance(event, ListenerSet) and not self._wanted:
+            self.server.listener.close()
+
+    @property
+    def _wanted(self) -> bool:
+        return wanted(self.tail.admin, self.settings.node, LISTENER)
+
+    async def _listen(self) -> None:
+        if self._wanted and not self.server.draining:
+            await self.server.listener.open()
+
+    async def _listen_as_said(self) -> None:
+        """Somebody may have the port that was let go: then it is tried again and again."""
+        try:
+            await self._listen()
+        except OSError as error:
+            log.error("the listener cannot take connections again", extra={"error": str(error)})
 
     async def _answer_bell(self, partition: int, offset: int) -> None:
         """Read what somebody appended, if it has not been read and an incarnation is not just beginning."""
@@ -191,6 +232,7 @@ class IngestService:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(_WATCH)
+            await self._listen_as_said()
             if self._recovering:
                 continue
             try:
@@ -253,7 +295,7 @@ class IngestService:
         """End every connection in good order, so that the log says why, and leave."""
         self._state = Health(False, "stopping")
         self.server.draining = True
-        self.server.stop_listening()
+        self.server.listener.close()
         superseded = self._over.done() and isinstance(self._over.exception(), SupersededError)
         if superseded or self._over.done():
             self.server.abort_all()

@@ -140,5 +140,12 @@ class IngestSettings:
     """Say explicitly that anyone who reaches a non-loopback ``http_host`` may read health and metrics."""
     http_port: int = 9101
     """Port of that endpoint; 0 takes a free one."""
+    modules: str = "retainer,sys"
+    """Modules that run unless somebody has switched them (``mq.admin``): retainer, sys. Access rules always do, and
+    mqtt.authentication says whether passwords are needed."""
+    sys_interval: float = 60.0
+    """Seconds between two messages of the module sys for each topic under $SYS."""
+    sys_tenant: str = "default"
+    """The tenant whose clients may hear there of the broker as a whole."""
     shutdown_grace: float = 10.0
     """Seconds a graceful stop may take before connections are cut."""

@@ -130,7 +130,7 @@ LIMITS: Mapping[str, Limit] = {
     "log.max_pending_bytes": BYTES,
     "log.request_timeout": SECONDS,
     "log.poison": one_of("stop", "skip"),
-    "log.quarantine": RECORDS,
+    "log.quarantine": FRAMES,
     "log.lost": RECORDS,
     "log.ring_bytes": BYTES,
     "log.progress_interval": SECONDS,
@@ -139,6 +139,11 @@ LIMITS: Mapping[str, Limit] = {
     "ingest.node": NAME,
     "ingest.http_host": NOT_EMPTY,
     "ingest.http_port": PORT,
+    "ingest.modules": matching(
+        r"((retainer|sys)(,(retainer|sys))*)?", "empty, or retainer and sys, with a comma between"
+    ),
+    "ingest.sys_interval": SECONDS,
+    "ingest.sys_tenant": NAME,
     "ingest.shutdown_grace": SECONDS,
     "projector.worker": matching(r"[A-Za-z0-9._-]{0,200}", "empty, or letters, digits, dot, underscore and hyphen"),
     "projector.app_id": NAME,

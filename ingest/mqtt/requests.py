@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 
 EVENT_BYTES = 96
 """What an event without its texts takes while it awaits the log, about."""
+NO_RETAINED = 2
+"""Retain handling: nothing retained is sent [MQTT-3.3.1-11]. So every fold knows that nothing was."""
 _PINGRESP = encode(PingRespPacket(), ProtocolVersion.V311)
 _GRANTED = (ReasonCode.GRANTED_QOS_0, ReasonCode.GRANTED_QOS_1, ReasonCode.GRANTED_QOS_2)
 
@@ -116,6 +118,7 @@ def _on_publish(connection: Connection, packet: PublishPacket) -> None:
     if _forbidden(connection, packet, topic):
         return
     payload, properties = packet.payload, packet.properties
+    retain = retain and server.quotas.retainer
     if retain and payload and not server.quotas.may_retain(connection.tenant, topic, len(payload) + len(properties)):
         server.counters.totals["retained.refused"] += 1
         if qos:
@@ -267,13 +270,14 @@ def _on_subscribe(connection: Connection, packet: SubscribePacket) -> None:
     identifier = packet.properties.subscription_identifier or 0
     settings = connection.server.settings
     room = _room(connection, packet)
+    retainer = connection.server.quotas.retainer
     asked = [
         Subscription(
             s.topic_filter,
             s.qos,
             s.no_local,
             s.retain_as_published,
-            s.retain_handling,
+            s.retain_handling if retainer else NO_RETAINED,
             identifier,
             _allowed(connection, s.topic_filter, subscribe_code(s.topic_filter, s.qos, settings))
             if room

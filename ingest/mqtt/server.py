@@ -10,6 +10,7 @@ from ingest.access.access import Access
 from ingest.log.journal import Journal
 from ingest.mqtt.codec import ProtocolError, ReasonCode
 from ingest.mqtt.connection import Connection
+from ingest.mqtt.listener import LISTENER, TcpListener
 from ingest.mqtt.timers import Timers
 from ingest.node.node import Node
 from ingest.settings import IngestSettings
@@ -17,7 +18,6 @@ from schemas.admin import AdminEvent
 
 log = logging.getLogger(__name__)
 
-LISTENER = "mqtt:tcp"
 _AWAY_SECONDS = 1.0
 
 
@@ -48,24 +48,10 @@ class Server:
         self.journal = journal
         self.max_pending = settings.log.max_pending_bytes
         """Bytes of events that may await the log; a client that sends more is not read until half of it is free."""
-        self._listener: asyncio.Server | None = None
+        self.listener = TcpListener(settings.mqtt, lambda: Connection(self, LISTENER))
         self._flush_soon = False
         self._empty = asyncio.Event()
         self.draining = False
-
-    async def listen(self) -> tuple[str, int]:
-        """Open the listener; its address and port. Raises OSError when it cannot be bound."""
-        settings = self.settings
-        self._listener = await self.loop.create_server(
-            lambda: Connection(self, LISTENER), settings.host, settings.port, backlog=settings.backlog
-        )
-        address = self._listener.sockets[0].getsockname()
-        return str(address[0]), int(address[1])
-
-    def stop_listening(self) -> None:
-        """Take no more connections."""
-        if self._listener is not None:
-            self._listener.close()
 
     def stop_reading(self) -> None:
         """Take nothing more from any client; what was taken is still answered."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from domain.commands import DONE, Command, late
 from domain.session import At
 from ingest.mqtt.codec import ReasonCode
-from ingest.mqtt.requests import subscribe_code
+from ingest.mqtt.requests import NO_RETAINED, subscribe_code
 from ingest.node.session import Session
 from schemas.events import (
     AnyEvent,
@@ -306,7 +306,7 @@ class Commands:
             asked.qos,
             asked.no_local,
             asked.retain_as_published,
-            asked.retain_handling,
+            asked.retain_handling if node.quotas.retainer else NO_RETAINED,
             asked.subscription_id,
             int(code),
         )

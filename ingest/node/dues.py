@@ -96,7 +96,8 @@ class Dues:
             return
         will = due.will
         size = len(will.payload) + len(will.properties)
-        retain = will.retain and (not will.payload or self._quotas.may_retain(due.tenant, will.topic, size))
+        retain = will.retain and self._quotas.retainer
+        retain = retain and (not will.payload or self._quotas.may_retain(due.tenant, will.topic, size))
         event = WillFired(due.tenant, due.client_id, epoch, will.topic, will.qos, retain, will.properties, will.payload)
         self._append(partition, event, None, 160 + len(will.payload) + len(will.topic) + len(will.properties))
 

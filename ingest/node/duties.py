@@ -11,10 +11,12 @@ from collections.abc import Iterable, Iterator
 from domain.admin import AdminState
 from ingest.log.journal import Journal
 from ingest.mqtt.connection import Connection
-from ingest.mqtt.server import LISTENER, Server
+from ingest.mqtt.listener import LISTENER
+from ingest.mqtt.server import Server
 from ingest.node import host
 from ingest.node.node import Node
 from ingest.node.session import Home, Session
+from ingest.plugins.modules import Modules
 from ingest.settings import IngestSettings
 from schemas.events import Behind, ClientCounters, Counters, Cursor, Heartbeat, Listener, Measured, Progress
 
@@ -54,10 +56,12 @@ class Duties:
         journal: Journal,
         server: Server,
         admin: AdminState,
+        modules: Modules,
         version: str,
     ) -> None:
         self._settings = settings
         self._admin = admin
+        self._modules = modules
         self._limits = {name: getattr(settings.mqtt, name) for name in LIMITS}
         self._node = node
         self._journal = journal
@@ -155,6 +159,7 @@ class Duties:
         for qos, count in enumerate(self._journal.appends.messages):
             totals[f"messages.received.qos{qos}"] = count
         settings = self._settings
+        _, port = server.listener.address or ("", settings.mqtt.port)
         return Heartbeat(
             node=node.name,
             incarnation=self._journal.incarnation,
@@ -166,13 +171,14 @@ class Duties:
             interval=settings.log.heartbeat_interval,
             applied=list(node.applied),
             listeners=[
-                Listener(LISTENER, "mqtt", settings.mqtt.host, settings.mqtt.port, len(server.connections)),
+                Listener(LISTENER, "mqtt", settings.mqtt.host, port, len(server.connections)),
             ],
             counters=totals,
             gauges=gauges,
             maxima=dict(self._maxima),
             admin=self._admin.next,
             limits=self._limits,
+            plugins=self._modules.running,
         )
 
 

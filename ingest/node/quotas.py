@@ -27,6 +27,8 @@ class Quotas:
         self._sessions = sessions
         self._routes = routes
         self._largest = most_bytes("/" * settings.max_topic_levels, 2 * settings.max_packet_size)
+        self.retainer = True
+        """Whether messages are retained at all: the module of that name runs."""
         self.retaining = True
         """Whether any message may be retained, without a look at :meth:`may_retain`. Read by the hot path."""
         self.retained_changed()
@@ -59,12 +61,19 @@ class Quotas:
             taken + most_bytes(topic, size) <= settings.max_retained_bytes
         )
 
+    def switch_retainer(self, active: bool) -> None:
+        """Messages are retained from now on, or not; what is kept stays."""
+        self.retainer = active
+        self.retained_changed()
+
     def retained_changed(self) -> None:
         """A retained message was set or cleared."""
         count, taken = self._retained()
         settings = self._settings
-        self.retaining = count < settings.max_retained_messages and (
-            taken + self._largest <= settings.max_retained_bytes
+        self.retaining = (
+            self.retainer
+            and count < settings.max_retained_messages
+            and taken + self._largest <= settings.max_retained_bytes
         )
 
     def _retained(self) -> tuple[int, int]:

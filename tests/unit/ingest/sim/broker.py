@@ -11,10 +11,12 @@ from domain.admin import AdminState
 from ingest.access.access import Access
 from ingest.log.record import Applied
 from ingest.mqtt.connection import Connection
-from ingest.mqtt.server import LISTENER, Server
+from ingest.mqtt.listener import LISTENER
+from ingest.mqtt.server import Server
 from ingest.node.duties import Duties
 from ingest.node.node import Node
 from ingest.node.payloads import Payloads
+from ingest.plugins.modules import Modules
 from ingest.settings import IngestSettings, LogSettings, MqttSettings
 from schemas.events import NodeStarted
 from schemas.settings import KafkaSettings
@@ -61,7 +63,9 @@ class Broker:
         self.access = Access(wanted.mqtt, wanted.clients, self.admin, self.node.now)
         self.node.access = self.access
         self.server = Server(wanted, self.node, self.journal, self.access)
-        self.duties = Duties(wanted, self.node, self.journal, self.server, self.admin, "test")
+        self.duties = Duties(
+            wanted, self.node, self.journal, self.server, self.admin, Modules("retainer", self.admin, {}), "test"
+        )
         self._reading: asyncio.Task[None] | None = None
         self._ports = 10_000
 

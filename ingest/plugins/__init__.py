@@ -1,0 +1,1 @@
+"""Modules of a node that can be switched while it runs."""
