@@ -40,7 +40,8 @@ class Served:
 
     def owns(self, path: str) -> bool:
         """Whether a path on a shared port is meant for this dialect."""
-        return any(path == prefix or path.startswith(prefix + "/") for prefix in self.prefixes)
+        plain = "/" + path.lstrip("/")
+        return any(plain == prefix or plain.startswith(prefix + "/") for prefix in self.prefixes)
 
 
 BASE = Served(FLUXMQ, fluxmq_routes)
