@@ -103,6 +103,8 @@ class Asked:
         if self._principal is None:
             self._principal = await self.service.access.identify(self)
         if not self._principal.may(permission):
+            if self._principal.anonymous:
+                raise UnauthorizedError("not without an account")
             raise ForbiddenError(f"the role {self._principal.role} may not do that")
         return self._principal
 

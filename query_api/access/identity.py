@@ -36,7 +36,7 @@ class Access:
         """``local``: the API listens on loopback alone."""
         self._session_ms = int(settings.session * 1000)
         role = ANONYMOUS_ROLES[settings.anonymous] if local else None
-        self._anonymous = Principal(LOOPBACK, role, ALL_TENANTS) if role is not None else None
+        self._anonymous = Principal(LOOPBACK, role, ALL_TENANTS, anonymous=True) if role is not None else None
         self._roll = roll
         self._passwords = passwords
         self._tokens = tokens

@@ -51,6 +51,8 @@ class Principal:
     role: Role
     tenant: str
     """The only one it sees; ``*`` for all."""
+    anonymous: bool = False
+    """A caller on this machine without credentials: with some, it may be another."""
 
     def may(self, permission: Permission) -> bool:
         """Whether the role allows this kind of request."""
