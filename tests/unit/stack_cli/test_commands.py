@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 
+import click
 import pytest
 from aiokafka.errors import KafkaTimeoutError
 from asyncpg import InsufficientPrivilegeError
 from click.testing import CliRunner
 
-from stack.cli import cli, explained
+from stack.cli import LAZY, cli, explained
 
 
 @pytest.mark.parametrize(
@@ -71,5 +72,16 @@ def test_the_list_of_commands_is_whole_at_80_columns(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("COLUMNS", "80")
     result = CliRunner().invoke(cli, ["--help"], terminal_width=80)
     commands = result.output.partition("Commands:")[2].strip().splitlines()
-    assert len(commands) == 12
+    assert len(commands) == len(cli.list_commands(click.Context(cli)))
     assert not [line for line in commands if line.endswith("...")]
+
+
+@pytest.mark.parametrize("name", sorted(LAZY))
+def test_every_command_over_the_api_helps_in_whole_lines(name: str) -> None:
+    """Subcommands, too: each says what it does, and its list fits 80 columns."""
+    group = cli.get_command(click.Context(cli), name)
+    assert group is not None
+    for path in [[name], *([name, sub] for sub in getattr(group, "commands", ()))]:
+        result = CliRunner().invoke(cli, [*path, "--help"], terminal_width=80)
+        assert result.exit_code == 0
+        assert "..." not in result.output.partition("Commands:")[2]
