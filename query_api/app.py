@@ -20,6 +20,7 @@ from query_api.asked import Asked
 from query_api.dialect import Dialect
 from query_api.dialects import BASE, Served, served
 from query_api.ports import Port, Ports
+from query_api.reload import Reload
 from query_api.service import Service
 from query_api.settings import ApiSettings
 
@@ -27,9 +28,9 @@ UNKNOWN = "(unknown)"
 """What routing refused, in metrics."""
 
 
-def build(settings: ApiSettings) -> Application:
-    """The application for these settings. Raises SettingsError."""
-    service = Service(settings)
+def build(settings: ApiSettings, reload: Reload | None = None) -> Application:
+    """The application for these settings, which ``reload`` reads again. Raises SettingsError."""
+    service = Service(settings, reload)
     shared, own = [], []
     for one in served(settings.dialects):
         app = application(service, one.dialect, one.routes(service))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ops.logging import configure_logging
 from ops.loopback import is_loopback
+from query_api.reload import Reload, Reread
 from query_api.settings import METRICS_FOLDER_ENV, ApiSettings
 from query_api.tokens import parse_keys
 from schemas.settings import SettingsError
@@ -35,15 +36,25 @@ GRANIAN_LOGGING: Final[dict[str, Any]] = {
 logger = logging.getLogger(__name__)
 
 
-def run(settings: ApiSettings) -> int:
-    """Serve until told to stop; the exit code of the process. Raises SettingsError for settings that can't be."""
+def run(settings: ApiSettings, reread: Reread | None = None) -> int:
+    """Serve until told to stop; the exit code of the process. Raises SettingsError for settings that can't be.
+
+    ``reread`` gives the configuration as it then is: see :mod:`query_api.reload`.
+    """
     check(settings)
+    reload = Reload(settings, partial(_checked, reread) if reread is not None else None, os.getpid())
     if settings.workers > 1 and METRICS_FOLDER_ENV not in os.environ:
         # Before prometheus_client is imported: the metrics of all workers meet in this folder.
         with tempfile.TemporaryDirectory(prefix="mqledger-api-metrics-") as folder:
             os.environ[METRICS_FOLDER_ENV] = folder
-            return _serve(settings)
-    return _serve(settings)
+            return _serve(settings, reload)
+    return _serve(settings, reload)
+
+
+def _checked(reread: Reread) -> ApiSettings:
+    settings = reread()
+    check(settings)
+    return settings
 
 
 def check(settings: ApiSettings) -> None:
@@ -68,7 +79,7 @@ def check(settings: ApiSettings) -> None:
     parse_keys(settings.token_keys)
 
 
-def _serve(settings: ApiSettings) -> int:
+def _serve(settings: ApiSettings, reload: Reload) -> int:
     from granian.constants import HTTPModes, Interfaces, Loops, SSLProtocols
     from granian.http import HTTP1Settings
     from granian.log import LogLevels
@@ -95,11 +106,12 @@ def _serve(settings: ApiSettings) -> int:
         ssl_key=Path(settings.tls_key) if settings.tls_key else None,
         ssl_protocol_min=SSLProtocols.tls12,
     )
-    server.serve(target_loader=partial(_load, settings, os.getpid()), wrap_loader=False)
+    server.on_reload(reload.take)
+    server.serve(target_loader=partial(_load, reload, os.getpid()), wrap_loader=False)
     return 0
 
 
-def _load(settings: ApiSettings, parent: int) -> Application:
+def _load(reload: Reload, parent: int) -> Application:
     """The application, in the worker's own process."""
     from query_api.app import build
 
@@ -107,7 +119,7 @@ def _load(settings: ApiSettings, parent: int) -> Application:
     if not logging.getLogger().handlers:
         # Where workers are spawned, not forked, nothing was inherited.
         configure_logging("api")
-    return build(settings)
+    return build(reload.begin(), reload)
 
 
 def _end_with(parent: int) -> None:

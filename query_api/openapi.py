@@ -23,7 +23,13 @@ def document() -> bytes:
                 "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
             },
             "paths": {**fluxmq.paths(), **_operations()},
-            "components": {"schemas": fluxmq.schemas()},
+            "components": {
+                "schemas": fluxmq.schemas(),
+                "securitySchemes": {
+                    "basic": {"type": "http", "scheme": "basic"},
+                    "bearer": {"type": "http", "scheme": "bearer"},
+                },
+            },
         }
     )
 

@@ -28,6 +28,11 @@ class App:
         return load(self._file, os.environ)
 
     @property
+    def reread(self) -> Config:
+        """The configuration as it is now, whatever it was when it was first read. Raises SettingsError."""
+        return load(self._file, os.environ)
+
+    @property
     def config_for_up(self) -> Config:
         """The same less what an earlier local stack left in the data folder. Raises SettingsError."""
         return load(self._file, os.environ, local_stack=False)

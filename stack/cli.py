@@ -209,7 +209,7 @@ def api(app: App, wait: float | None) -> None:
     )
     from query_api.main import run
 
-    sys.exit(run(settings))
+    sys.exit(run(settings, lambda: app.reread.api))
 
 
 def _wait(service: str, app: App, wait: float | None, *steps: Callable[[float], Any]) -> None:

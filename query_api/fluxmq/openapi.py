@@ -20,6 +20,7 @@ _SHAPES = (
     views.FilterList,
     views.FilterClientList,
     views.Status,
+    views.Reloaded,
     stats.Stats,
     stats.Cluster,
     stats.Overview,
@@ -92,14 +93,18 @@ def paths() -> Document:
         "/api/v1/overview": _get(
             "getOverview", "Numbers, nodes and sessions in one", "Overview", [_AT_LEAST, _AT_LEAST_HEADER], 400
         ),
+        "/api/v1/reload": _reload(),
         "/health": _get("getHealth", "A sign of life; see /health/ready for more", "Status", []),
     }
 
 
 _ERRORS = {
     400: "A parameter can't be used",
+    401: "Credentials are wrong, or missing where they are needed",
+    403: "The account may not do that, or see that tenant",
     404: "There is no such thing",
-    405: "Only GET is known",
+    405: "The path knows no such method",
+    429: "Too many failed logins",
     500: "A fault of ours; the log holds the cause under the X-Correlation-Id",
     503: "Postgres is away, a model is loading, or at_least was not reached in time",
 }
@@ -107,7 +112,7 @@ _ERRORS = {
 
 def _get(operation: str, summary: str, shape: str, parameters: list[Document], *errors: int) -> Document:
     responses = {"200": {"description": "The answer", "headers": _HEADERS, **_content(shape)}}
-    always = (405, 500) if shape == "Status" else (405, 500, 503)
+    always = (405, 500) if shape == "Status" else (401, 403, 405, 429, 500, 503)
     responses.update({str(status): error(status) for status in sorted({*errors, *always})})
     responses.update(TOO_LONG)
     return {
@@ -119,6 +124,13 @@ def _get(operation: str, summary: str, shape: str, parameters: list[Document], *
             "responses": responses,
         }
     }
+
+
+def _reload() -> Document:
+    described = _get("reload", "Read the configuration again", "Reloaded", [], 400)["get"]
+    responses = described["responses"]
+    responses["400"] = {**responses["400"], "description": "The configuration can't be used; nothing has changed"}
+    return {"post": {**described, "security": [{"basic": []}, {"bearer": []}]}}
 
 
 TOO_LONG: Document = {
@@ -180,7 +192,9 @@ _HEADERS = {
 
 def _error_headers(status: int) -> Document:
     extra = {
+        401: {"WWW-Authenticate": _header("How to log in.", {"type": "string"})},
         405: {"Allow": _header("What is allowed.", {"type": "string"})},
+        429: {"Retry-After": _header("Seconds.", {"type": "integer"})},
         500: {"X-Correlation-Id": _header("Names the entry in the log.", {"type": "string"})},
         503: {"Retry-After": _header("Seconds.", {"type": "integer"})},
     }

@@ -195,9 +195,12 @@ _COUNTS: Final = msgspec.json.Decoder(dict[str, int])
 _NODES: Final = msgspec.json.Decoder(list[NodeRow])
 
 
-def numbers(totals: str, metrics: str, nodes: str, now: int) -> Numbers:
-    """The numbers in the columns of the query ``stats``."""
-    return Numbers(_COUNTS.decode(totals), _COUNTS.decode(metrics), _NODES.decode(nodes), now)
+def numbers(totals: str, metrics: str, nodes: str, now: int, everything: bool = True) -> Numbers:
+    """The numbers in the columns of the query ``stats``; unless ``everything``, none that are of all tenants."""
+    found = _NODES.decode(nodes)
+    if not everything:
+        found = [msgspec.structs.replace(node, counters={}, gauges={}) for node in found]
+    return Numbers(_COUNTS.decode(totals), _COUNTS.decode(metrics), found, now)
 
 
 def stats(given: Numbers) -> Stats:

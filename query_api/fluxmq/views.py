@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from query_api import reload
 from query_api.fluxmq.times import rfc3339
 
 Count = Annotated[int, Meta(ge=0)]
@@ -104,6 +105,24 @@ class FilterClientList(View, frozen=True):
     next_page_token: str | UnsetType
 
 
+class Change(View, frozen=True):
+    """A setting that differs from the one in force; `class` 1 takes effect at once, 0 with a restart."""
+
+    path: str
+    old_value: str | int | float | bool
+    new_value: str | int | float | bool
+    change_class: Annotated[Literal[0, 1], Meta()] = msgspec.field(name="class")
+
+
+class Reloaded(View, frozen=True):
+    """What reading the configuration again has found."""
+
+    version: Annotated[int, Meta(ge=1, description="Of the configuration in force; 1 when the process began.")]
+    applied: list[Change] | UnsetType
+    restart_required: list[Change] | UnsetType
+    duration: Annotated[int, Meta(ge=0, description="Nanoseconds.")]
+
+
 class Status(View, frozen=True):
     """A sign of life."""
 
@@ -175,6 +194,16 @@ def session_detail(row: Any) -> Session:
         for topic_filter, qos, no_local, retain_as_published, retain_handling, subscription_id in subscriptions
     ]
     return msgspec.structs.replace(whole, subscriptions=held or UNSET)
+
+
+def reloaded(found: reload.Reloaded) -> Reloaded:
+    """What a reload has found, in the words of the dialect."""
+    applied, waiting = ([_change(one) for one in part] for part in (found.applied, found.restart_required))
+    return Reloaded(found.version, applied or UNSET, waiting or UNSET, int(found.seconds * 1e9))
+
+
+def _change(one: reload.Change) -> Change:
+    return Change(one.path, one.old, one.new, 1 if one.runtime else 0)
 
 
 def filter_summary(row: Any) -> FilterSummary:

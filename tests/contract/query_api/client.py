@@ -102,7 +102,8 @@ class Api:
         described = _described(self.document["paths"], path)
         if described is None:
             return
-        response = described["get"]["responses"].get(str(answer.status))
+        (operation,) = described.values()
+        response = operation["responses"].get(str(answer.status))
         assert response, f"{answer.status} of {target} is not documented"
         ((media_type, content),) = response["content"].items()
         assert answer.headers["content-type"].partition(";")[0] == media_type

@@ -135,7 +135,7 @@ def counted(api: Api, label: str) -> float:
     """How many answers there were of a route."""
     text = api.get("/metrics").body.decode()
     found = re.findall(
-        rf'^mqledger_api_answers_total{{route="{re.escape(label)}",status="\d+"}} (\S+)$', text, re.MULTILINE
+        rf'^mqledger_api_answers_total{{dialect="\w+",route="{re.escape(label)}",status="\d+"}} (\S+)$', text, re.MULTILINE
     )
     return sum(map(float, found))
 
@@ -145,6 +145,6 @@ def test_metrics(api: Api, tables: Tables) -> None:
     tables.applied(1)
     eventually_sync(lambda: api.get("/health").headers.get("mqledger-lag-frames") == "0")
     text = api.get("/metrics").body.decode()
-    assert 'mqledger_api_answers_total{route="/api/v1/sessions",status="400"}' in text
+    assert 'mqledger_api_answers_total{dialect="fluxmq",route="/api/v1/sessions",status="400"}' in text
     assert "mqledger_api_postgres_up 1.0" in text
     assert "mqledger_api_lag_frames 0.0" in text
