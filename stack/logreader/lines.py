@@ -5,31 +5,38 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from schemas.admin import ADMIN_TYPES
 from schemas.events import (
     NEVER,
     AnyEvent,
+    CommandDone,
     Connected,
     Denied,
     Disconnected,
     Dropped,
+    Kick,
     Measured,
     NodeLost,
     NodeStarted,
     NodeStopped,
     Progress,
+    Publish,
     Published,
     Received,
     Refused,
     Released,
     Sending,
     SessionEnded,
+    Subscribe,
     Subscribed,
+    Unsubscribe,
     Unsubscribed,
     WillFired,
 )
 from schemas.positions import position_text
 from schemas.registry import name_of
 from stack.logreader.bounds import time_text
+from stack.logreader.lines_of_commands import COMMAND_EVENTS, command_words
 from stack.logreader.payloads import PayloadForm, shown_payload
 from stack.logreader.select import DEFAULT_TENANT
 from stack.logreader.sighting import Sighting
@@ -48,6 +55,11 @@ _COLOURS: dict[type[Any], str] = {
     NodeLost: _RED,
     Published: _BLUE,
     WillFired: _BLUE,
+    Kick: _YELLOW,
+    Publish: _BLUE,
+    Subscribe: _CYAN,
+    Unsubscribe: _CYAN,
+    CommandDone: _GREEN,
 }
 _SHOWN_NAMES = 3
 """Of many filters or clients, so many are named."""
@@ -80,13 +92,15 @@ class LineWriter:
 
 def details(event: AnyEvent, payloads: PayloadForm) -> str:
     """What happened, in the fewest words."""
+    if type(event) in COMMAND_EVENTS:
+        return _joined(command_words(event, payloads))
     return _DETAILS[type(event)](event, payloads)
 
 
 def _client(event: AnyEvent, sighting: Sighting) -> str:
     client_id = getattr(event, "client_id", None)
-    if client_id is None:
-        return f"[{sighting.node}]"
+    if client_id is None or isinstance(event, ADMIN_TYPES):
+        return printable(f"[{sighting.node}]")
     tenant: str = event.tenant  # type: ignore[union-attr]
     return printable(client_id if tenant == DEFAULT_TENANT else f"{tenant}/{client_id}")
 

@@ -10,17 +10,22 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from domain.topics import matches
-from schemas.events import MESSAGE_TYPES, AnyEvent, Published, WillFired
+from schemas.admin import ADMIN_TYPES
+from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES, AnyEvent
 from schemas.filters import client_marks, may_contain, topic_marks
 from schemas.frames import Frame
-from schemas.registry import CURRENT, name_of
+from schemas.registry import name_of
 
 DEFAULT_TENANT = "default"
-KIND_NAMES: tuple[str, ...] = tuple(sorted({name_of(tag) for tag in CURRENT} - {"heartbeat"}))
+KIND_NAMES: tuple[str, ...] = tuple(sorted(name_of(cls.KIND) for cls in (*LIFECYCLE_TYPES, *MESSAGE_TYPES)))
 """Names of the events that may be in a frame."""
+ADMIN_NAMES: tuple[str, ...] = tuple(sorted(name_of(cls.KIND) for cls in ADMIN_TYPES))
+"""Names of the events of the administration."""
 
 _MESSAGE_NAMES = frozenset(name_of(cls.KIND) for cls in MESSAGE_TYPES)
-_TOPIC_NAMES = frozenset(name_of(cls.KIND) for cls in (Published, WillFired))
+_TOPIC_NAMES = frozenset(
+    name_of(cls.KIND) for cls in (*LIFECYCLE_TYPES, *MESSAGE_TYPES) if "topic" in cls.__struct_fields__
+)
 _NODE_NAMES = frozenset({"node_started", "node_stopped", "node_lost"})
 _MANY_CLIENTS = frozenset({"progress", "measured"})
 
@@ -95,10 +100,10 @@ class Wanted:
 
 
 def clients_of(event: AnyEvent) -> list[tuple[str, str]]:
-    """(tenant, client id) of everyone the event is about."""
-    client_id = getattr(event, "client_id", None)
-    if client_id is not None:
-        return [(event.tenant, client_id)]  # type: ignore[union-attr]
+    """(tenant, client id) of everyone the event is about; the client id is empty when it concerns a tenant."""
+    tenant = getattr(event, "tenant", None)
+    if tenant is not None:
+        return [(tenant, getattr(event, "client_id", ""))]
     named = getattr(event, "sessions", None) or getattr(event, "clients", None) or ()
     return [(one.tenant, one.client_id) for one in named]
 

@@ -23,6 +23,7 @@ WHAT: Mapping[str, tuple[str, ...]] = {
     "routes": ("routes",),
     "metrics": ("totals", "metrics"),
     "counters": ("session_counters",),
+    "commands": ("commands",),
     "history": ("sessions_history", "subscriptions_history"),
 }
 """What may be asked for, and which tables that is."""
@@ -43,6 +44,7 @@ _SHORT: Mapping[str, tuple[str, ...]] = {
         "expiry",
     ),
     "subscriptions": ("tenant", "client_id", "filter", "qos", "no_local", "retain_handling", "since_time"),
+    "commands": ("tenant", "id", "verb", "client_id", "target", "actor", "address", "time", "outcome", "count"),
     "sessions_history": ("tenant", "client_id", "node", "online", "valid_from_time", "valid_to_time", "ended"),
     "subscriptions_history": ("tenant", "client_id", "filter", "qos", "valid_from_time", "valid_to_time"),
 }
@@ -137,7 +139,7 @@ def _summed(rows: list[Fields]) -> list[Fields]:
 
 
 def _cell(column: str, value: object) -> str:
-    if column.endswith(("_at", "_time")) and isinstance(value, int):
+    if (column == "time" or column.endswith(("_at", "_time"))) and isinstance(value, int):
         return time_text(value) if value else "-"
     if column == "expiry" and value == NEVER:
         return "never"
