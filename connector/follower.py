@@ -79,7 +79,7 @@ class Follower(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer = AIOKafkaConsumer(
             **kafka_client_options(kafka),
             client_id=name,
-            group_id=group,
+            group_id=f"{kafka.topic_prefix}-{group}",
             partition_assignment_strategy=[StickyPartitionAssignor],
             enable_auto_commit=False,
             auto_offset_reset="earliest",
@@ -120,8 +120,10 @@ class Follower(ConsumerRebalanceListener):  # type: ignore[misc]
             if leading is None:
                 await self._links.stop()
             batches = await self._consumer.getmany(timeout_ms=POLL_MS)
+            if leading is not self._leading:
+                self._rewind()  # what was fetched may be of another assignment
             if leading is None or leading is not self._leading:
-                continue  # what was fetched belongs to an assignment that is over
+                continue
             for record in batches.get(self._admin, ()):
                 leading.apply(record)
             if leading.next >= leading.goal and leading.next != leading.acted:
@@ -152,4 +154,8 @@ class Follower(ConsumerRebalanceListener):  # type: ignore[misc]
             ends = await self._consumer.end_offsets([self._admin])
             self._leading = Leading(ends[self._admin])
             logger.info("this connector acts: folding %d records", self._leading.goal)
-        self._consumer.seek(self._admin, self._leading.next)
+        self._rewind()
+
+    def _rewind(self) -> None:
+        if self._leading is not None:
+            self._consumer.seek(self._admin, self._leading.next)

@@ -13,8 +13,9 @@ class ConnectorSettings:
 
     name: str = "connector-1"
     """Name of this process, for logs and Kafka; empty means that of the host, for connectors that are scaled."""
-    group: str = "mqledger-connector"
-    """Kafka consumer group shared by all connectors of a deployment: one of them acts, the others stand by."""
+    group: str = "connector"
+    """Kafka consumer group shared by all connectors of a deployment, behind ``kafka.topic_prefix`` and a hyphen: one of
+    them acts, the others stand by."""
     kafka: KafkaSettings = field(default_factory=KafkaSettings)
     connections: ConnectionsSettings = field(default_factory=ConnectionsSettings)
     timeout: float = 5.0
