@@ -202,7 +202,8 @@ class Outbox:
         queued = Counter(_item(one) for one in cursor.inflight if not one.packet_id)
         sent = Counter(_item(one) for one in cursor.inflight if one.packet_id and one.packet_id not in before)
         older = Counter(self.pending) if late else Counter()
-        older.subtract(iter(late))
+        older.subtract(Counter(late))
+        came_late = set(late)
         waiting = []
         for item in self.pending:
             older[item] -= 1
@@ -211,7 +212,7 @@ class Outbox:
                 waiting.append(item)  # it keeps its place among the others [MQTT-4.6.0-6]
             elif sent[item]:
                 sent[item] -= 1
-            elif position_of_entry(item) >= low[partition_of_entry(item)] or (item in late and older[item] < 0):
+            elif position_of_entry(item) >= low[partition_of_entry(item)] or (item in came_late and older[item] < 0):
                 waiting.append(item)
         gone = sum(1 for item in self.pending if item & 3 == 1) - sum(1 for item in waiting if item & 3 == 1)
         last_id = cursor.last_id or (self._next1 + gone - 1) % (_QOS2_BASE - 1) + 1

@@ -294,8 +294,8 @@ class Node:
         if new:
             attach.recent(self.delivery, self.ring, self.applied, session, new, older, event.vector, at)
         if self.delivery.catching_up and session.outbox is not None:
-            late = session.late = session.late or {}
-            late.update(dict.fromkeys(islice(session.outbox.pending, waiting, None), at.position))
+            late = session.late = session.late or []
+            late += [(item, at.position) for item in islice(session.outbox.pending, waiting, None)]
 
     def _unsubscribed(self, event: Unsubscribed, at: At, owner: Any) -> None:
         session = self._session_of(event)
@@ -500,8 +500,8 @@ def _settle(session: Session, cursor: Cursor, vector: list[int]) -> None:
     late = session.late
     if late is not None:
         applied = vector[session.partition] << 16
-        late = session.late = {item: position for item, position in late.items() if position >= applied} or None
-    session.outbox.settle(cursor, vector, late or ())
+        late = session.late = [one for one in late if one[1] >= applied] or None
+    session.outbox.settle(cursor, vector, [item for item, _ in late] if late is not None else ())
 
 
 def _first(session: Session, packet_id: int) -> bool:

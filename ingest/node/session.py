@@ -49,7 +49,7 @@ class Session:
         """Packet identifiers of QoS 2 publishes that are not released yet."""
         self.behind = False
         """It had messages when it was connected, or the last ``progress`` named it, and was not named since."""
-        self.late: dict[Entry, Position] | None = None
+        self.late: list[tuple[Entry, Position]] | None = None
         """While folding the past: entries that a ``subscribed`` made, and its position. A cursor that was taken before
         the node had applied it does not speak of them."""
         self.unlogged: set[int] | None = None

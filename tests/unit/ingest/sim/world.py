@@ -163,9 +163,9 @@ class World:
 
     # Commands
 
-    def kick(self, name: str, end_session: bool) -> str:
-        """Somebody kicks it; the id of the command."""
-        order = self._order()
+    def kick(self, name: str, end_session: bool, patience: int = 0) -> str:
+        """Somebody kicks it, for so many milliseconds if not for ever; the id of the command."""
+        order = self._order(patience)
         self.expect.kicking(self.clients[name])
         return self._command(Kick("default", name, order, "so it is", end_session), order)
 
@@ -198,9 +198,9 @@ class World:
             self._write(partition, Expire("default", order, seconds))
         return order.id
 
-    def _order(self) -> Order:
+    def _order(self, patience: int = 0) -> Order:
         self._numbers["order"] += 1
-        return Order(f"{self._numbers['order']}", "ann", "", "", self.log.time, 0)
+        return Order(f"{self._numbers['order']}", "ann", "", "", self.log.time, patience and self.log.time + patience)
 
     def _command(self, event: AnyEvent, order: Order) -> str:
         self._write(partition_of("default", event.client_id, PARTITIONS), event)  # type: ignore[union-attr]
