@@ -75,7 +75,9 @@ def test_workers_share_their_metrics(ready_postgres: PostgresSettings, tmp_path:
             httpx.get(f"{service.url}/api/v1/sessions", trust_env=False).raise_for_status()
         text = httpx.get(f"{service.url}/metrics", trust_env=False).text
         counted = re.search(
-            r'^mqledger_api_answers_total{dialect="fluxmq",route="/api/v1/sessions",status="200"} (\S+)$', text, re.MULTILINE
+            r'^mqledger_api_answers_total{dialect="fluxmq",route="/api/v1/sessions",status="200"} (\S+)$',
+            text,
+            re.MULTILINE,
         )
         assert counted is not None
         assert float(counted[1]) == 40.0
