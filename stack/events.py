@@ -16,6 +16,7 @@ from domain.topics import valid_filter
 from schemas.settings import KafkaSettings
 from stack.app import App
 from stack.errors import StackError
+from stack.logreader.admin import AdminScan
 from stack.logreader.bounds import Bound, BoundError, parse_bound
 from stack.logreader.jsonlines import cloud_event_line, cloud_source, json_line
 from stack.logreader.last import last_events
@@ -23,7 +24,7 @@ from stack.logreader.lines import LineWriter
 from stack.logreader.payloads import PayloadForm
 from stack.logreader.range import LogRange, resolve_range
 from stack.logreader.scan import Scan
-from stack.logreader.select import DEFAULT_TENANT, KIND_NAMES, Wanted
+from stack.logreader.select import ADMIN_NAMES, DEFAULT_TENANT, KIND_NAMES, Wanted
 from stack.logreader.sighting import Sighting
 from stack.logreader.source import LogSource, open_log, quiet_clients
 from stack.logreader.statusline import StatusLine, rate_text
@@ -75,13 +76,19 @@ class Output:
     skip_bad: bool
     progress: bool
     partitions: tuple[int, ...]
+    admin: bool
 
 
 @click.command()
 @click.option("--client", "clients", multiple=True, metavar="ID", help="Of this client; may be given several times.")
 @click.option("--user", "users", multiple=True, metavar="NAME", help="Of connections of this user (see below).")
 @click.option(
-    "--kind", "kinds", multiple=True, type=click.Choice(KIND_NAMES), metavar="NAME", help="Of this kind: connected, ..."
+    "--kind",
+    "kinds",
+    multiple=True,
+    type=click.Choice((*KIND_NAMES, *ADMIN_NAMES)),
+    metavar="NAME",
+    help="Of this kind: connected, ...",
 )
 @click.option(
     "--topic",
@@ -90,6 +97,7 @@ class Output:
     type=TopicFilterType(),
     help="Messages to topics that match; + and # as in MQTT.",
 )
+@click.option("--admin", is_flag=True, help="Read the log of the administration: users, rules, bans, accounts, ...")
 @click.option("--tenant", help=f"In this tenant.  [default: all; with --client {DEFAULT_TENANT}]")
 @click.option("--since", type=BoundType(), help="From a time, position or vector on.  [default: the beginning]")
 @click.option("--until", type=BoundType(), help="Up to a time, position or vector.  [default: the end as of now]")
@@ -109,6 +117,7 @@ def events(
     users: tuple[str, ...],
     kinds: tuple[str, ...],
     topics: tuple[str, ...],
+    admin: bool,
     tenant: str | None,
     since: Bound | None,
     until: Bound | None,
@@ -138,6 +147,8 @@ def events(
 
     Partitions are shown side by side by append time; only within one partition does the order mean anything.
 
+    --admin: what was asked, with passwords and secrets hidden; what came of it is in the read model of commands.
+
     --user: an event names its connection by its epoch, and only `connected` names the user; so the `connected` at the
     epoch is looked up, once for each connection. Connections whose `connected` was deleted are not found; how many is
     said at the end.
@@ -153,13 +164,17 @@ def events(
     if follow and until is not None:
         raise click.UsageError("--follow has no end: leave out --until, or --follow.")
     wanted = Wanted(frozenset(kinds), frozenset(clients), tenant, frozenset(topics), frozenset(users))
-    if not wanted.names:
+    if admin and (clients or topics or users or partitions):
+        raise click.UsageError("The administration has kinds and tenants; leave out --admin, or the rest.")
+    if not set(kinds) <= set(ADMIN_NAMES if admin else KIND_NAMES):
+        raise click.UsageError("These kinds are of two logs: those of the administration are read with --admin.")
+    if not admin and not wanted.names:
         raise click.UsageError("No event can match all of this: see which kinds have a topic or a client.")
     if follow and last is None and since is None:
         last = FOLLOW_LAST
     if not follow:  # who follows wants to know that Kafka is away
         quiet_clients()
-    output = Output(form, payloads, void, limit, last, follow, skip_bad, progress, partitions)
+    output = Output(form, payloads, void, limit, last, follow, skip_bad, progress, partitions, admin)
     try:
         asyncio.run(Reading(app.config.kafka, wanted, since, until, output).run())
     except KeyboardInterrupt:
@@ -185,9 +200,9 @@ class Reading:
     async def run(self) -> None:
         """Read and write until the end, the limit or Ctrl-C."""
         async with AsyncExitStack() as stack:
-            source = await stack.enter_async_context(open_log(self._kafka))
+            source = await stack.enter_async_context(open_log(self._kafka, topic=self._topic))
             if self._output.form == "cloudevents":
-                self._line = self._writer(await _source_of(self._kafka))
+                self._line = self._writer(await self._source_name(source))
             if self._wanted.users:
                 lookups = await stack.enter_async_context(open_log(self._kafka, fetch_bytes=1))
                 self._users = UsersByEpoch(lookups, self._wanted.users)
@@ -202,6 +217,21 @@ class Reading:
             click.echo(
                 f"{self._users.unknown} connections have no `connected` in the log: their user is unknown.", err=True
             )
+
+    @property
+    def _topic(self) -> str:
+        return self._kafka.admin_topic if self._output.admin else self._kafka.events_topic
+
+    async def _source_name(self, source: LogSource) -> str:
+        """The source of CloudEvents of this log. Raises :class:`StackError`."""
+        from projector.errors import NotYetError
+        from projector.metadata import identify_topic
+
+        try:
+            identity = await identify_topic(self._kafka, self._topic, source.partitions)
+        except NotYetError as error:
+            raise StackError(f"{error}.") from error
+        return cloud_source(identity.cluster_id, self._topic, identity.topic_id)
 
     async def _read(self, source: LogSource, chosen: LogRange) -> None:
         if self._output.last is not None:
@@ -225,6 +255,8 @@ class Reading:
 
     def _scan(self, source: LogSource, chosen: LogRange) -> Scan:
         skip_bad = self._complain if self._output.skip_bad else None
+        if self._output.admin:
+            return AdminScan(source, self._wanted, chosen, skip_bad=skip_bad)
         return Scan(source, self._wanted, chosen, users=self._users, skip_bad=skip_bad)
 
     def _shown(self, sighting: Sighting) -> bool:
@@ -258,18 +290,6 @@ class Reading:
         if form == "cloudevents":
             return lambda sighting: cloud_event_line(sighting, payloads, source)
         return LineWriter(payloads, colours=_colours()).line
-
-
-async def _source_of(kafka: KafkaSettings) -> str:
-    """The source of CloudEvents of this log. Raises :class:`StackError`."""
-    from projector.errors import NotYetError
-    from projector.metadata import identify
-
-    try:
-        identity = await identify(kafka)
-    except NotYetError as error:
-        raise StackError(f"{error}.") from error
-    return cloud_source(identity.cluster_id, kafka.events_topic, identity.topic_id)
 
 
 def _colours() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from schemas.admin import ADMIN_TYPES
+from schemas.admin import ADMIN_TYPES, AdminEvent
 from schemas.events import (
     NEVER,
     AnyEvent,
@@ -90,18 +90,18 @@ class LineWriter:
         return f"{colour}{text}{_RESET}" if self._colours and colour else text
 
 
-def details(event: AnyEvent, payloads: PayloadForm) -> str:
+def details(event: AnyEvent | AdminEvent, payloads: PayloadForm) -> str:
     """What happened, in the fewest words."""
     if type(event) in COMMAND_EVENTS:
         return _joined(command_words(event, payloads))
     return _DETAILS[type(event)](event, payloads)
 
 
-def _client(event: AnyEvent, sighting: Sighting) -> str:
-    client_id = getattr(event, "client_id", None)
-    if client_id is None or isinstance(event, ADMIN_TYPES):
+def _client(event: AnyEvent | AdminEvent, sighting: Sighting) -> str:
+    tenant: str | None = getattr(event, "tenant", None)
+    if tenant is None or isinstance(event, ADMIN_TYPES):
         return printable(f"[{sighting.node}]")
-    tenant: str = event.tenant  # type: ignore[union-attr]
+    client_id: str = getattr(event, "client_id", "")
     return printable(client_id if tenant == DEFAULT_TENANT else f"{tenant}/{client_id}")
 
 

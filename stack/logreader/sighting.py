@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from schemas.admin import AdminEvent
 from schemas.events import AnyEvent
 from schemas.positions import Position, position_text
 
@@ -17,10 +18,11 @@ class Sighting:
     time: int
     """Append time of its frame in milliseconds since 1970 UTC."""
     node: str
+    """Who wrote it; of an event of the administration, who asked for it."""
     incarnation: int
     void: bool
     """Its frame is of a fenced incarnation: it is in the log but without effect."""
-    event: AnyEvent
+    event: AnyEvent | AdminEvent
 
     @property
     def place(self) -> str:

@@ -1,4 +1,4 @@
-"""Records of the event topic from Kafka, in big fetches, between two vectors.
+"""Records of the event topic, or another, from Kafka, in big fetches, between two vectors.
 
 One consumer, assigned by hand; it commits nothing and belongs to no group, so it disturbs nobody.
 """
@@ -41,15 +41,18 @@ def quiet_clients() -> None:
 
 
 @asynccontextmanager
-async def open_log(settings: KafkaSettings, fetch_bytes: int = PARTITION_FETCH) -> AsyncIterator[LogSource]:
-    """A reader of the event topic. Raises :class:`StackError` when Kafka or the topic is not there.
+async def open_log(
+    settings: KafkaSettings, fetch_bytes: int = PARTITION_FETCH, topic: str | None = None
+) -> AsyncIterator[LogSource]:
+    """A reader of the event topic, or of another. Raises :class:`StackError` when Kafka or the topic is not there.
 
     ``fetch_bytes``: about how much to fetch of a partition at a time; 1 fetches single records.
     """
+    topic = topic or settings.events_topic
     async with admin_client(settings) as admin:
-        found = (await find_topics(admin, [settings.events_topic])).get(settings.events_topic)
+        found = (await find_topics(admin, [topic])).get(topic)
     if found is None:
-        raise StackError(f"There is no topic {settings.events_topic}; run `mqledger topics`, or start a stack.")
+        raise StackError(f"There is no topic {topic}; run `mqledger topics`, or start a stack.")
     consumer = AIOKafkaConsumer(
         **kafka_client_options(settings),
         client_id="mqledger-reader",
@@ -64,14 +67,12 @@ async def open_log(settings: KafkaSettings, fetch_bytes: int = PARTITION_FETCH) 
         await consumer.start()
         # Let a task begin that aiokafka has made: `stop` cancels it, and one that never began would end our own error.
         await asyncio.sleep(0)
-        yield LogSource(consumer, settings.events_topic, found.partitions)
+        yield LogSource(consumer, topic, found.partitions)
     except DamagedLogError as error:
         text = str(error)
         raise StackError(f"{text[0].upper()}{text[1:]}.") from error
     except OffsetOutOfRangeError as error:
-        raise StackError(
-            f"The log of {settings.events_topic} changed under this reading ({error}); try again."
-        ) from error
+        raise StackError(f"The log of {topic} changed under this reading ({error}); try again.") from error
     except KafkaError as error:
         raise StackError(f"Kafka at {settings.bootstrap} failed: {type(error).__name__} {error}.") from error
     finally:
@@ -79,7 +80,7 @@ async def open_log(settings: KafkaSettings, fetch_bytes: int = PARTITION_FETCH) 
 
 
 class LogSource:
-    """The event topic; one reading at a time."""
+    """A topic; one reading at a time."""
 
     def __init__(self, consumer: AIOKafkaConsumer, topic: str, partitions: int) -> None:
         """Over a started consumer that the caller stops."""

@@ -10,14 +10,16 @@ import subprocess
 
 import pytest
 
-from schemas.events import NodeLost, NodeStarted, Refused
+from schemas.events import CommandDone, Expire, Kick, NodeLost, NodeStarted, Order, Publish, Refused
 from schemas.frames import frame_headers
 from schemas.positions import offset_of, position, position_text
 from schemas.settings import KafkaSettings
 from stack.logreader.bounds import time_text
+from tests.integration.projector.nodes import write_admin
 from tests.integration.replay.cli import Cli
 from tests.integration.replay.conftest import CLIENTS, Past
 from tests.integration.replay.logwriter import LogWriter, connected, published
+from tests.unit.models.test_admin import everything
 
 EVENTS = 6 * 5 + 3 + 4
 """Of six clients five each, three disconnects, a node_started in each of four partitions."""
@@ -257,3 +259,34 @@ async def test_the_last_ones_of_uneven_partitions(cli: Cli, kafka: KafkaSettings
     for count in (1, 120, 300, 320, 341):
         assert cli.run("events", "-n", str(count)).lines == whole[-count:]
     assert "rare" in cli.run("events", "-n", "1", "--kind", "connected").out
+
+
+async def test_the_administration_is_read_without_its_secrets(cli: Cli, kafka: KafkaSettings) -> None:
+    events = everything()
+    await write_admin(kafka, *events)
+    for form in ("text", "json", "cloudevents"):
+        shown = cli.run("events", "--admin", "--format", form)
+        assert len(shown.lines) == len(events), shown.err
+        assert "hash" not in shown.out
+        assert "sealed" not in shown.out.replace('"sealed":"***"', "")
+    assert cli.run("events", "--admin").lines[0].endswith("[ada]                 bob in t, add, 1 of ada from 10.0.0.9")
+    kinds = _kinds(cli.run("events", "--admin", "--tenant", "t", "--kind", "user_set", "--format", "json").json_lines)
+    assert kinds == ["user_set"] * 2
+    assert _kinds(cli.run("events", "--admin", "-n", "1", "--format", "json").json_lines) == ["acl_cache_cleared"]
+    for wrong in (("--admin", "--client", "c"), ("--admin", "--kind", "connected"), ("--kind", "user_set")):
+        assert cli.run("events", *wrong).code == 2
+
+
+async def test_commands_are_told_in_words(cli: Cli, kafka: KafkaSettings) -> None:
+    order = Order("c0ffee", "ada", "192.0.2.9", "r", 1)
+    async with LogWriter(kafka, "api-1", 77) as log:
+        await log.frame(0, [Kick("default", "c", order, "noisy", True), Expire("t", order, 60)])
+        await log.frame(0, [Publish("default", "http", order, "a/b", 1, True, False, False, b"", b"on")])
+        await log.frame(0, [CommandDone("default", "c", "c0ffee", "done", [], 1)])
+    kick, expire, publish, done = (line.split("  ", 2)[2].strip() for line in cli.run("events").lines)
+    assert kick == "kick           c                     noisy, with its session, c0ffee of ada from 192.0.2.9"
+    assert expire == "expire         t/                    sessions away for 60 s, c0ffee of ada from 192.0.2.9"
+    assert publish.endswith("http                  a/b qos 1 retain only, on, c0ffee of ada from 192.0.2.9")
+    assert done == "command_done   c                     c0ffee done, 1 of them"
+    assert [line.split()[2] for line in cli.run("events", "--topic", "a/#").lines] == ["publish"]
+    assert [line.split()[2] for line in cli.run("events", "--tenant", "t").lines] == ["expire"]
