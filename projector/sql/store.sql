@@ -279,10 +279,15 @@ select pg_notify(current_schema() || '_applied', 'node:' || beat.admin)
 from beat where beat.admin is distinct from (select admin from before);
 
 -- name: connection_status
-insert into connection_status (tenant, connection_id, position, connected, at, error, "offset")
-values ($1, $2, $3, $4, $5, $6::text::jsonb, $7)
-on conflict (tenant, connection_id) do update
-set (position, connected, at, error, "offset") =
-    (excluded.position, excluded.connected, excluded.at, excluded.error, excluded."offset")
-where (connection_status.position, connection_status.at, connection_status."offset")
-    <= (excluded.position, excluded.at, excluded."offset");
+-- Who waits for the first word on a new connection is woken.
+with told as (
+    insert into connection_status (tenant, connection_id, position, connected, at, error, "offset")
+    values ($1, $2, $3, $4, $5, $6::text::jsonb, $7)
+    on conflict (tenant, connection_id) do update
+    set (position, connected, at, error, "offset") =
+        (excluded.position, excluded.connected, excluded.at, excluded.error, excluded."offset")
+    where (connection_status.position, connection_status.at, connection_status."offset")
+        <= (excluded.position, excluded.at, excluded."offset")
+    returning true
+)
+select pg_notify(current_schema() || '_applied', 'connection') from told;
