@@ -50,6 +50,7 @@ PORT = between(0, 65535)
 SECONDS = between(0.001, 86_400, "seconds")
 BYTES = between(1, 2**40, "bytes")
 COUNT = between(1, 2**31 - 1)
+MOST = between(0, 2**31 - 1, "(0 is no limit)")
 EXPIRY = between(0, 2**32 - 1, "seconds")
 HOSTS = matching(r"[^\s,]+:\d+(,[^\s,]+:\d+)*", "host:port, or several with commas between")
 LEAST_KEY_LENGTH = 16
@@ -91,7 +92,7 @@ LIMITS: Mapping[str, Limit] = {
     "connections.allow": Limit(
         "empty, or names, addresses and networks with commas between", lambda v: _usable(str(v))
     ),
-    "connections.most": between(0, 10_000),
+    "connections.most": between(1, 10_000),
     "mqtt.host": NOT_EMPTY,
     "mqtt.port": PORT,
     "mqtt.authentication": one_of("open", "required"),
@@ -104,6 +105,10 @@ LIMITS: Mapping[str, Limit] = {
     "mqtt.max_subscriptions": COUNT,
     "mqtt.max_retained_messages": COUNT,
     "mqtt.max_retained_bytes": BYTES,
+    "mqtt.max_sessions_per_tenant": MOST,
+    "mqtt.max_subscriptions_per_tenant": MOST,
+    "mqtt.max_retained_messages_per_tenant": MOST,
+    "mqtt.max_retained_bytes_per_tenant": between(0, 2**40, "bytes; 0 is no limit"),
     "mqtt.queue_policy": one_of("drop_oldest", "drop_newest"),
     "mqtt.max_session_expiry": EXPIRY,
     "mqtt.persistent_v3_expiry": EXPIRY,
