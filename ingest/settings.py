@@ -42,6 +42,14 @@ class MqttSettings:
     where MQTT has no word for it; QoS 0 and wills are delivered and not retained."""
     max_retained_bytes: int = 1_073_741_824
     """Bytes of memory that retained messages may take, about; beyond it likewise."""
+    max_sessions_per_tenant: int = 0
+    """Likewise of one tenant, and so with the next three; 0 is no limit."""
+    max_subscriptions_per_tenant: int = 0
+    """Likewise."""
+    max_retained_messages_per_tenant: int = 0
+    """Likewise."""
+    max_retained_bytes_per_tenant: int = 0
+    """Likewise."""
     queue_policy: str = "drop_oldest"
     """What goes when a queue is full: drop_oldest or drop_newest."""
     max_session_expiry: int = 0xFFFFFFFF

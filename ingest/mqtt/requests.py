@@ -305,7 +305,7 @@ def _allowed(connection: Connection, topic_filter: str, code: int) -> int:
 
 def _room(connection: Connection, packet: SubscribePacket) -> bool:
     """Whether there is room for all that is asked for; what the client has already takes none."""
-    left = connection.server.quotas.subscriptions_left()
+    left = connection.server.quotas.subscriptions_left(connection.tenant)
     if len(packet.subscriptions) <= left:
         return True
     session = connection.session

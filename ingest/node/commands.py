@@ -285,7 +285,7 @@ class Commands:
         assert session.state is not None
         known = session.state.subscriptions
         new = {s.filter for s in event.subscriptions}.difference(known)
-        room = not new or len(new) <= self._node.quotas.subscriptions_left()
+        room = not new or len(new) <= self._node.quotas.subscriptions_left(session.tenant)
         asked = [self._judged(session, s, room) for s in event.subscriptions]
         codes = [s.reason_code for s in asked]
         vector = list(self._node.applied)

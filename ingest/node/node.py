@@ -238,7 +238,7 @@ class Node:
             event.topic,
             Retained(stamp, partition, position, time_, event.qos, event.client_id, event.properties, event.payload),
         )
-        self.quotas.retained_changed()
+        self.quotas.retained_changed(event.tenant)
 
     def _published_by_command(self, event: Publish, at: At, owner: Any) -> bool:
         # Who is no node has applied nothing, and may have a slow clock: its stamp counts from the append time on.
@@ -249,6 +249,7 @@ class Node:
         session = self.sessions.get(key)
         if session is None:
             session = self.sessions[key] = Session(event.tenant, event.client_id, at.partition)
+            self.tenant(event.tenant).sessions += 1
         prior = session.state
         self._observe_will(prior, event, at)
         goes_on = continues(prior, event, at.time)
@@ -357,6 +358,7 @@ class Node:
         session.epoch = -1  # what its connection still has on the way is void
         session.reset()
         del self.sessions[session.key]
+        self.tenant(session.tenant).sessions -= 1
 
     def _will_fired(self, event: WillFired, at: At, owner: Any) -> bool:
         home = self.homes[at.partition]

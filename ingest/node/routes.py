@@ -40,6 +40,8 @@ class Routes:
         self.cache: TopicCache[Targets] = TopicCache(self._find, weigh=len)
         self.retained = RetainedStore()
         self.subscriptions = 0
+        self.sessions = 0
+        """Sessions of the tenant, connected and away. The node counts them."""
 
     @property
     def filters(self) -> int:

@@ -284,6 +284,44 @@ async def test_without_tenants_a_separator_is_a_character() -> None:
         assert [(c.tenant, c.username) for c in it.of(Connected)] == [("default", "acme/alice")]
 
 
+async def test_quotas_of_a_tenant_are_no_concern_of_another() -> None:
+    """Given as much as one tenant may have, when a client of it asks for more, then it is refused, and another tenant
+    has what it had."""
+    limits: dict[str, Any] = {
+        "max_sessions_per_tenant": 1,
+        "max_subscriptions_per_tenant": 2,
+        "max_retained_messages_per_tenant": 1,
+    }
+    users = user("u", "1", "acme"), user("u", "2", "rival")
+    async with house(*users, tenant_from="username", **limits) as it:
+        mine = await it.client("a", username="acme/u", password="1")
+        assert await it.turned_away(name="b", username="acme/u", password="1") == 0x97
+        theirs = await it.client("b", username="rival/u", password="2")
+        for peer, code in ((mine, ReasonCode.QUOTA_EXCEEDED), (theirs, ReasonCode.QUOTA_EXCEEDED)):
+            assert peer.say(SubscribePacket(1, (Subscription("x", 0), Subscription("y", 0))))[0] == SubackPacket(
+                1, (ReasonCode.GRANTED_QOS_0, ReasonCode.GRANTED_QOS_0)
+            )
+            assert peer.say(SubscribePacket(2, (Subscription("z", 0),)))[0] == SubackPacket(2, (code,))
+            kept = PublishPacket("r/1", b"1", 1, True, packet_id=1)
+            more = PublishPacket("r/2", b"2", 1, True, packet_id=2)
+            assert codes(peer.say(kept)) == [("puback", 1, 0)]
+            assert codes(peer.say(more)) == [("puback", 2, 0x97)]
+        clear = PublishPacket("r/1", b"", 1, True, packet_id=3)
+        assert codes(mine.say(clear)) == [("puback", 3, 0)]
+        assert codes(mine.say(PublishPacket("r/2", b"2", 1, True, packet_id=4))) == [("puback", 4, 0)]
+        retained = {name: len(routes.retained) for name, routes in it.broker.node.routes.items()}
+        assert retained == {"acme": 1, "rival": 1}
+
+
+async def test_a_session_that_is_over_makes_room_in_its_tenant() -> None:
+    async with house(max_sessions_per_tenant=1) as it:
+        peer = Peer(it.broker, V311)
+        peer.say(ConnectPacket(V311, "a", True, 0))
+        assert await it.turned_away(V311, name="b") == 3
+        peer.say(DisconnectPacket())
+        await it.client("b", V311)
+
+
 # Bans
 
 
