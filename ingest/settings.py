@@ -43,13 +43,13 @@ class MqttSettings:
     max_retained_bytes: int = 1_073_741_824
     """Bytes of memory that retained messages may take, about; beyond it likewise."""
     max_sessions_per_tenant: int = 0
-    """Likewise of one tenant, and so with the next three; 0 is no limit."""
+    """Sessions of one tenant, refused beyond it as above; 0 is no limit."""
     max_subscriptions_per_tenant: int = 0
-    """Likewise."""
+    """Subscriptions of one tenant, and levels of their filters; 0 is no limit."""
     max_retained_messages_per_tenant: int = 0
-    """Likewise."""
+    """Topics of one tenant with a retained message; 0 is no limit."""
     max_retained_bytes_per_tenant: int = 0
-    """Likewise."""
+    """Bytes of memory that retained messages of one tenant may take, about; 0 is no limit."""
     queue_policy: str = "drop_oldest"
     """What goes when a queue is full: drop_oldest or drop_newest."""
     max_session_expiry: int = 0xFFFFFFFF

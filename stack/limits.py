@@ -50,7 +50,7 @@ PORT = between(0, 65535)
 SECONDS = between(0.001, 86_400, "seconds")
 BYTES = between(1, 2**40, "bytes")
 COUNT = between(1, 2**31 - 1)
-MOST = between(0, 2**31 - 1, "(0 is no limit)")
+MOST = between(0, 2**31 - 1)
 EXPIRY = between(0, 2**32 - 1, "seconds")
 HOSTS = matching(r"[^\s,]+:\d+(,[^\s,]+:\d+)*", "host:port, or several with commas between")
 LEAST_KEY_LENGTH = 16
@@ -108,7 +108,7 @@ LIMITS: Mapping[str, Limit] = {
     "mqtt.max_sessions_per_tenant": MOST,
     "mqtt.max_subscriptions_per_tenant": MOST,
     "mqtt.max_retained_messages_per_tenant": MOST,
-    "mqtt.max_retained_bytes_per_tenant": between(0, 2**40, "bytes; 0 is no limit"),
+    "mqtt.max_retained_bytes_per_tenant": between(0, 2**40, "bytes"),
     "mqtt.queue_policy": one_of("drop_oldest", "drop_newest"),
     "mqtt.max_session_expiry": EXPIRY,
     "mqtt.persistent_v3_expiry": EXPIRY,
