@@ -5,11 +5,12 @@ Written by `python -m tools.client` from the OpenAPI document; changes here are 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Literal
 
 from mqledger_client import models
-from mqledger_client.http import Transport, segment
+from mqledger_client.http import ServerEvent, Transport, segment
 
 
 class Client:
@@ -879,4 +880,102 @@ class Client:
             f"/commands/{segment(id_)}",
             models.Command,
             query={"tenant": tenant, "at_least": at_least},
+        )
+
+    def list_events(
+        self,
+        *,
+        tenant: str | None = None,
+        at_least: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        client_id: str | None = None,
+        kind: list[
+            Literal[
+                "clear_acl",
+                "command_done",
+                "connected",
+                "denied",
+                "disconnected",
+                "dropped",
+                "expire",
+                "kick",
+                "node_lost",
+                "node_started",
+                "node_stopped",
+                "publish",
+                "published",
+                "received",
+                "refused",
+                "released",
+                "sending",
+                "session_ended",
+                "subscribe",
+                "subscribed",
+                "unsubscribe",
+                "unsubscribed",
+                "will_fired",
+            ]
+        ]
+        | None = None,
+        since: str | None = None,
+        until: str | None = None,
+    ) -> models.EventPage:
+        """Events by client, kind and time, read from the log."""
+        return self._transport.request(
+            "GET",
+            "/events",
+            models.EventPage,
+            query={
+                "tenant": tenant,
+                "at_least": at_least,
+                "limit": limit,
+                "cursor": cursor,
+                "client_id": client_id,
+                "kind": kind,
+                "since": since,
+                "until": until,
+            },
+        )
+
+    def stream_events(
+        self,
+        *,
+        tenant: str | None = None,
+        client_id: str | None = None,
+        kind: list[
+            Literal[
+                "clear_acl",
+                "command_done",
+                "connected",
+                "denied",
+                "disconnected",
+                "dropped",
+                "expire",
+                "kick",
+                "node_lost",
+                "node_started",
+                "node_stopped",
+                "publish",
+                "published",
+                "received",
+                "refused",
+                "released",
+                "sending",
+                "session_ended",
+                "subscribe",
+                "subscribed",
+                "unsubscribe",
+                "unsubscribed",
+                "will_fired",
+            ]
+        ]
+        | None = None,
+        last_event_id: str | None = None,
+    ) -> Iterator[ServerEvent]:
+        """Live events, as server-sent events: `event` is the kind, `data` an event, `id` a place to go on from."""
+        return self._transport.stream(
+            "/events/stream",
+            query={"tenant": tenant, "client_id": client_id, "kind": kind},
+            headers={"Last-Event-Id": last_event_id},
         )

@@ -5,7 +5,7 @@ Written by `python -m tools.client` from the OpenAPI document; changes here are 
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -166,6 +166,29 @@ class Disconnecting(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     reason: str = "kicked by an operator"
     username: str | None = None
     """Name of a user."""
+
+
+class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Something that happened."""
+
+    position: str
+    """Its place in the log: partition, offset and index."""
+    time: str
+    """RFC 3339, in UTC."""
+    kind: str
+    client_id: str | None
+    node: str
+    """Who wrote it."""
+    data: dict[str, Any]
+    """Its fields (`docs/events.md`); of a payload only the size."""
+
+
+class EventPage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A page of events: by time, and those of one client always in their order."""
+
+    items: list[Event]
+    next: str | None
+    """None: the end of what was asked for. A page may hold fewer than `limit` items, or none, and have a next one."""
 
 
 class Expiring(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

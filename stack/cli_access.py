@@ -99,7 +99,10 @@ def acl_add(
     address: str | None,
     place: int,
 ) -> None:
-    """Add a rule. In the topic filter %c is the client id and %u the user; `eq TOPIC` is meant literally."""
+    """Add a rule.
+
+    In the topic filter %c is the client id and %u the user; `eq TOPIC` is meant literally.
+    """
     from mqledger_client import models
 
     rule = models.NewRule(
@@ -139,7 +142,7 @@ def acl_test(api: Remote, action: Any, topic: str, client_id: str, username: str
 @click.argument("client_id", required=False)
 @remote
 def acl_clear_cache(api: Remote, client_id: str | None) -> None:
-    """Have nodes forget what they remember of access checks, of one client or of all."""
+    """Forget remembered access checks, of a client or of all."""
     told = api.client.clear_acl_caches() if client_id is None else api.client.clear_acl_cache(client_id)
     api.outcome(told, "cleared")
 

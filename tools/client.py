@@ -55,7 +55,7 @@ def models(described: Document) -> str:
     """The module of the shapes."""
     shapes = described["components"]["schemas"]
     lines = [f'"""What goes in and out of the API.\n\n{BY}\n"""', "", "from __future__ import annotations", ""]
-    lines += ["from typing import Literal", "", "import msgspec", "from msgspec import UNSET, UnsetType", ""]
+    lines += ["from typing import Any, Literal", "", "import msgspec", "from msgspec import UNSET, UnsetType", ""]
     lines += [line for name in sorted(shapes) for line in _model(name, shapes[name])]
     return "\n".join(lines)
 
@@ -171,7 +171,9 @@ def _annotation(schema: Document) -> str:
         case "array":
             return f"list[{_annotation(schema['items'])}]"
         case "object":
-            return f"dict[str, {_annotation(schema['additionalProperties'])}]"
+            return f"dict[str, {_annotation(schema.get('additionalProperties', {}))}]"
+        case None:
+            return "Any"
         case kind:
             return {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}[str(kind)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from query_api.native import accounts, bans, commands, me, messages, nodes, numbers, rules, sessions, users
+from query_api.native import accounts, bans, commands, events, me, messages, nodes, numbers, rules, sessions, users
 from query_api.native.operation import Operation
 
 SECTIONS: Final = (
@@ -19,5 +19,6 @@ SECTIONS: Final = (
     accounts.section,
     nodes.section,
     commands.section,
+    events.section,
 )
 OPERATIONS: Final[tuple[Operation, ...]] = tuple(one for section in SECTIONS for one in section.operations)

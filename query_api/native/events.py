@@ -1,0 +1,292 @@
+"""Events of the log: what happened to clients, looked up, and live as server-sent events."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, aclosing
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from litestar.response.base import ASGIResponse
+from msgspec import Meta
+
+from query_api.access.principal import Permission
+from query_api.answers import StreamedAnswer
+from query_api.errors import InvalidError, TooManyRequestsError
+from query_api.native import paging
+from query_api.native.log import Log, Seen, Vector, Wanted, opened, place_of
+from query_api.native.operation import Call, Example, Reply, Section
+from query_api.native.problems import ProblemError
+from query_api.native.sessions import moment_of
+from query_api.native.shapes import Asking, Headers, Listing, Shape
+from query_api.native.text import ClientId, Time
+from query_api.native.times import moment
+from query_api.tokens import BadTokenError
+
+section: Final = Section("events", reads=Permission.OPERATE, writes=Permission.OPERATE)
+LOOK_SECONDS: Final = 2.0
+"""A request for a page looks no longer; what it did not come to is behind the cursor."""
+BEAT_SECONDS: Final = 10.0
+"""A stream that has nothing to tell says so, and how far it is."""
+MOST_STREAMS: Final = 16
+"""Live streams of a worker at a time; each holds a connection to Kafka."""
+MOST_LOOKUPS: Final = 4
+STREAM: Final = "event stream"
+
+Kind = Literal[
+    "node_started",
+    "node_stopped",
+    "node_lost",
+    "connected",
+    "refused",
+    "subscribed",
+    "unsubscribed",
+    "disconnected",
+    "session_ended",
+    "sending",
+    "received",
+    "dropped",
+    "denied",
+    "kick",
+    "publish",
+    "subscribe",
+    "unsubscribe",
+    "expire",
+    "clear_acl",
+    "command_done",
+    "published",
+    "will_fired",
+    "released",
+]
+"""Names of the events of a frame, but for those that concern many clients; a test proves that none is missing."""
+LIFECYCLE: Final = frozenset(
+    {
+        "node_started",
+        "node_stopped",
+        "node_lost",
+        "connected",
+        "refused",
+        "subscribed",
+        "unsubscribed",
+        "disconnected",
+        "session_ended",
+        "dropped",
+        "denied",
+        "kick",
+        "publish",
+        "subscribe",
+        "unsubscribe",
+        "expire",
+        "clear_acl",
+        "command_done",
+        "will_fired",
+    }
+)
+"""What is shown when no kind is named."""
+Kinds = Annotated[
+    list[Kind], Meta(max_length=30, description="Only these; left out: what happens to sessions, no messages.")
+]
+
+
+class Event(Shape, frozen=True):
+    """Something that happened."""
+
+    position: str
+    """Its place in the log: partition, offset and index."""
+    time: Time
+    kind: str
+    client_id: str | None
+    node: str
+    """Who wrote it."""
+    data: dict[str, Any]
+    """Its fields (`docs/events.md`); of a payload only the size."""
+
+
+class EventPage(Shape, frozen=True):
+    """A page of events: by time, and those of one client always in their order."""
+
+    items: list[Event]
+    next: str | None
+    """None: the end of what was asked for. A page may hold fewer than `limit` items, or none, and have a next one."""
+
+
+class EventListing(Listing, frozen=True):
+    """Which events."""
+
+    client_id: ClientId | None = None
+    kind: Kinds = []  # noqa: RUF012 - structs copy their defaults
+    since: Time | None = None
+    until: Time | None = None
+    """Before this moment."""
+
+
+class EventStreaming(Asking, frozen=True):
+    """Which live events."""
+
+    client_id: ClientId | None = None
+    kind: Kinds = []  # noqa: RUF012
+
+
+class StreamHeaders(Headers, frozen=True):
+    """Where to go on."""
+
+    last_event_id: Annotated[
+        str, Meta(max_length=4096, description="`id` of the last event that came: go on behind it.")
+    ] = ""
+
+
+class Streams:
+    """How many readings of the log a worker has open."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open = 0
+
+    def __enter__(self) -> None:
+        if self._open >= self._most:
+            raise TooManyRequestsError("as many readings of the log as allowed are open")
+        self._open += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._open -= 1
+
+
+_streams: Final = Streams(MOST_STREAMS)
+_lookups: Final = Streams(MOST_LOOKUPS)
+
+
+@section.get("/events", EventPage, query=EventListing, example=Example(query={"client_id": "meter-17"}))
+async def list_events(call: Call) -> Reply:
+    """Events by client, kind and time, read from the log."""
+    since, until = moment_of(call.query.since), moment_of(call.query.until)
+    place = paging.opened(call)
+    await call.asked.freshen()
+    wanted = _wanted(call)
+    with _lookups:
+        async with opened(call.asked.service.settings.kafka, wanted) as log:
+            at, end = await _range(log, place, since, until)
+            found = await _look(log, wanted, at, end, call.query.limit)
+    left = any(at[one] < end[one] for one in at)
+    found.sort(key=lambda seen: (seen.time, seen.partition, seen.position))
+    return Reply(
+        EventPage(
+            [_event(one) for one in found],
+            paging.sealed(call, [sorted(at.items()), sorted(end.items())]) if left else None,
+        )
+    )
+
+
+@section.get(
+    "/events/stream",
+    None,
+    query=EventStreaming,
+    headers=StreamHeaders,
+    media="text/event-stream",
+    errors=(410,),
+)
+async def stream_events(call: Call) -> ASGIResponse:
+    """Live events, as server-sent events: `event` is the kind, `data` an event, `id` a place to go on from."""
+    parts = _live(call, _wanted(call), _resumed(call))
+    # The first part is made before the status is sent: until then a failure can be told.
+    first = await anext(parts)
+    headers = {"cache-control": "no-store", "x-accel-buffering": "no", "x-correlation-id": call.asked.correlation}
+    return StreamedAnswer(
+        _rejoined(first, parts), headers, call.asked.service.settings.stall_timeout, "text/event-stream"
+    )
+
+
+async def _range(log: Log, place: Any, since: int | None, until: int | None) -> tuple[Vector, Vector]:
+    begins, ends = await log.begins(), await log.ends()
+    if place is not None:
+        return _clipped(dict(map(tuple, place[0])), begins), dict(map(tuple, place[1]))
+    at = begins if since is None else await log.at(since, ends)
+    end = ends if until is None else await log.at(until, ends)
+    return at, end
+
+
+def _clipped(at: Vector, begins: Vector) -> Vector:
+    if any(at[one] < begins[one] for one in at):
+        raise ProblemError(410, "gone", "The log does not hold that any more.")
+    return at
+
+
+async def _look(log: Log, wanted: Wanted, at: Vector, end: Vector, most: int) -> list[Seen]:
+    """At most so many events between two vectors; ``at`` is left behind what was looked at."""
+    found: list[Seen] = []
+    stop = time.monotonic() + LOOK_SECONDS
+    async with aclosing(log.read(wanted, at)) as batches:
+        while any(at[one] < end[one] for one in at) and time.monotonic() < stop and len(found) < most:
+            for seen in await anext(batches):
+                if seen.position < end[seen.partition] and len(found) < most:
+                    found.append(seen)
+                elif seen.position < end[seen.partition]:
+                    at[seen.partition] = min(at[seen.partition], seen.position)
+    return found
+
+
+async def _live(call: Call, wanted: Wanted, resumed: Vector | None) -> AsyncGenerator[bytes, None]:
+    async with AsyncExitStack() as stack:
+        stack.enter_context(_streams)
+        log = await stack.enter_async_context(opened(call.asked.service.settings.kafka, wanted))
+        at = await log.ends() if resumed is None else _clipped(_of(log, resumed), await log.begins())
+        yield _beat(call, at)
+        beaten = time.monotonic()
+        batches = await stack.enter_async_context(aclosing(log.read(wanted, at)))
+        async for batch in batches:
+            for seen in batch:
+                behind = {**at, seen.partition: seen.position + 1}
+                yield _written(call, seen, behind)
+                beaten = time.monotonic()
+            if time.monotonic() - beaten > BEAT_SECONDS:
+                yield _beat(call, at)
+                beaten = time.monotonic()
+
+
+def _of(log: Log, resumed: Vector) -> Vector:
+    """The partitions of a reading. Raises InvalidError for the vector of another one."""
+    if set(log.partitions) - set(resumed):
+        raise InvalidError("Last-Event-ID is of another stream.")
+    return {one: resumed[one] for one in log.partitions}
+
+
+def _resumed(call: Call) -> Vector | None:
+    token: str = call.headers.last_event_id
+    if not token:
+        return None
+    try:
+        payload = call.asked.service.tokens.open(STREAM, (call.tenant,), token)
+        return msgspec.msgpack.decode(payload, type=dict[int, int])
+    except (BadTokenError, msgspec.DecodeError) as error:
+        raise InvalidError("Last-Event-ID is of no stream of this tenant.") from error
+
+
+def _written(call: Call, seen: Seen, behind: Vector) -> bytes:
+    data = msgspec.json.encode(_event(seen))
+    return b"id: %b\nevent: %b\ndata: %b\n\n" % (_id(call, behind), seen.kind.encode(), data)
+
+
+def _beat(call: Call, at: Vector) -> bytes:
+    """A comment that keeps the connection, with the place up to which there is nothing more to tell."""
+    return b": alive\nid: %b\n\n" % _id(call, at)
+
+
+def _id(call: Call, vector: Mapping[int, int]) -> bytes:
+    payload = msgspec.msgpack.encode(dict(sorted(vector.items())))
+    return call.asked.service.tokens.seal(STREAM, (call.tenant,), payload).encode()
+
+
+def _wanted(call: Call) -> Wanted:
+    kinds = frozenset(call.query.kind) or LIFECYCLE
+    return Wanted(call.tenant, kinds, call.query.client_id or "", call.asked.principal.everywhere)
+
+
+def _event(seen: Seen) -> Event:
+    return Event(place_of(seen), moment(seen.time), seen.kind, seen.client_id, seen.node, dict(seen.data))
+
+
+async def _rejoined(first: bytes, rest: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
+    async with aclosing(rest):
+        yield first
+        async for part in rest:
+            yield part
