@@ -12,6 +12,7 @@ from domain import fences
 from domain import session as session_fold
 from ingest.mqtt import connection, requests
 from ingest.node import node
+from query_api import commands
 from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES
 from schemas.registry import name_of
 from tools.diagrams.models import tables_by_event
@@ -49,7 +50,7 @@ TOLD = {
 }
 """What a name in the node's handler of an event means for clients. Every pair must be in the code."""
 
-_APPENDING = {"append", "_append", "write", "announce"}
+_APPENDING = {"append", "_append", "write", "announce", "_one", "_ask"}
 
 _ENDS = ("disconnect", "close", "write")
 """Ways out of a handler that are errors of the client or answers, not what the packet is for."""
@@ -117,9 +118,12 @@ def _folds() -> dict[str, set[str]]:
 
 
 def _writers() -> dict[str, list[str]]:
-    """By class of event, the modules of the ingest node with a function that makes one and appends or returns it."""
+    """By class of event, the modules of the services with a function that makes one and appends or returns it."""
     found: dict[str, list[str]] = {}
-    for info in pkgutil.walk_packages(ingest.__path__, "ingest."):
+    for info in (
+        *pkgutil.walk_packages(ingest.__path__, "ingest."),
+        *pkgutil.walk_packages(commands.__path__, "query_api.commands."),
+    ):
         tree = tree_of(importlib.import_module(info.name))
         functions = [part for part in ast.walk(tree) if isinstance(part, ast.FunctionDef | ast.AsyncFunctionDef)]
         for name in dict.fromkeys(name for function in functions for name in _written(function)):
