@@ -115,7 +115,7 @@ def _on_publish(connection: Connection, packet: PublishPacket) -> None:
     elif server.shedding(connection):
         server.counters.dropped("log_away")
         return
-    if _forbidden(connection, packet, topic):
+    if (connection.rights.judging or len(topic) > server.plain_topic) and _forbidden(connection, packet, topic):
         return
     payload, properties = packet.payload, packet.properties
     retain = retain and server.quotas.retainer
@@ -151,10 +151,12 @@ def _forbidden(connection: Connection, packet: PublishPacket, topic: str) -> boo
     if len(topic) > most and topic.count("/") >= most:
         connection.disconnect(ReasonCode.TOPIC_NAME_INVALID, "the topic name has too many levels")
         return True
-    if connection.rights.judging and not (decision := connection.may(Action.PUBLISH, topic)).allowed:
+    if not connection.rights.judging or topic in connection.judged().publishable:
+        return False
+    decision = connection.may(Action.PUBLISH, topic)
+    if not decision.allowed:
         deny(connection, packet, topic, decision)
-        return True
-    return False
+    return not decision.allowed
 
 
 def _refuse(connection: Connection, packet: PublishPacket) -> None:
