@@ -24,6 +24,7 @@ from schemas.admin import AccountSet
 
 NAME: Final = "admin"
 RETRY_SECONDS: Final = 2.0
+MOST_RETRY_SECONDS: Final = 60.0
 _ASKER: Final = Asker("first start", "", "first-start")
 
 logger = logging.getLogger(__name__)
@@ -39,9 +40,12 @@ class FirstAdministrator:
         self._commands = commands
         self._passwords = passwords
         self._file = file
+        self._made: tuple[str, str] | None = None
+        """Password and its hash."""
 
     async def run(self) -> None:
         """Return when there is an account, whoever made it."""
+        pause = RETRY_SECONDS
         while True:
             try:
                 if await self._settled():
@@ -49,17 +53,17 @@ class FirstAdministrator:
             except (UnavailableError, TooManyRequestsError) as error:
                 logger.debug("the first administrator has to wait", extra={"error": str(error)})
                 # A pace: the log may take an append by then.
-                await asyncio.sleep(RETRY_SECONDS)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, MOST_RETRY_SECONDS)
 
     async def _settled(self) -> bool:
         changed = self._watch.changed
-        if not self._watch.alive or "admin" not in self._watch.ready:
+        if not self._watch.alive or "admin" not in self._watch.ready or self._watch.admin_next < 0:
             await changed.wait()
             return False
         if (await self._roll.current()).accounts:
             return True
-        secret = secrets.token_urlsafe(18)
-        hashed = await self._passwords.hashed(secret)
+        secret, hashed = await self._password()
         outcome = await self._known(
             await self._commands.admin(
                 _ASKER,
@@ -70,6 +74,12 @@ class FirstAdministrator:
         if outcome.outcome == "done":
             await asyncio.to_thread(self._tell, secret)
         return False
+
+    async def _password(self) -> tuple[str, str]:
+        if self._made is None:
+            secret = secrets.token_urlsafe(18)
+            self._made = secret, await self._passwords.hashed(secret)
+        return self._made
 
     async def _known(self, outcome: Outcome) -> Outcome:
         """What became of it, however long that takes: nobody else could tell the password."""

@@ -84,7 +84,7 @@ class Service:
     def wait_ready(self, timeout: float = READY_SECONDS) -> None:
         """Wait until /health/ready says so. Raises AssertionError with the log when it doesn't."""
         deadline = time.monotonic() + timeout
-        with httpx.Client(timeout=2.0, trust_env=False) as client:
+        with httpx.Client(timeout=2.0, trust_env=False, verify=not endpoint(self.name, self.config).tls) as client:
             while not self._ready(client):
                 assert self.running, (
                     f"{self.name} ended with {self.process and self.process.returncode}:\n{self.words()}"
