@@ -85,8 +85,11 @@ def _serve(settings: ApiSettings, reload: Reload) -> int:
     from granian.log import LogLevels
     from granian.server import Server
 
+    from query_api.loop import register
+
     for port in listening(settings):
         _require_free(settings.host, port)
+    register()
     server = Server(
         target="query_api.app:build",
         address=settings.host,

@@ -14,6 +14,7 @@ from msgspec import Meta
 from query_api.access.principal import Permission
 from query_api.answers import StreamedAnswer
 from query_api.errors import InvalidError, TooManyRequestsError
+from query_api.loop import told_to_stop
 from query_api.native import paging
 from query_api.native.log import Log, Seen, Vector, Wanted, opened, place_of
 from query_api.native.operation import Call, Example, Reply, Section
@@ -238,6 +239,9 @@ async def _live(call: Call, wanted: Wanted, resumed: Vector | None) -> AsyncGene
                 behind = {**at, seen.partition: seen.position + 1}
                 yield _written(call, seen, behind)
                 beaten = time.monotonic()
+            if told_to_stop():
+                # Who listens comes back, with the id of the last event, to whoever serves then.
+                return
             if time.monotonic() - beaten > BEAT_SECONDS:
                 yield _beat(call, at)
                 beaten = time.monotonic()
