@@ -78,8 +78,7 @@ async def put(service: Service, asker: Asker, tenant: str, draft: Draft, mode: s
     """
     check(service, draft)
     settings = service.settings.connections
-    seal = sealer(settings.keys)
-    sealed = seal.seal(draft.parts, tenant, draft.connection_id) if seal is not None else b""
+    sealed = _sealed(service, tenant, draft)
 
     def make(order: Order) -> ConnectionSet:
         return ConnectionSet(
@@ -146,6 +145,21 @@ async def certificates(service: Service, tenant: str) -> dict[str, dict[str, byt
             continue
         found[connection_id] = {name: parts[name] for name in SHOWN if name in parts}
     return found
+
+
+async def is_kept(service: Service, tenant: str, draft: Draft, kept: Connection) -> bool:
+    """Whether a connection is already as it is wanted, secrets included. Raises UnavailableError."""
+    shown = (kept.name, kept.url, kept.username, kept.client_id, kept.reject_unauthorized)
+    if shown != (draft.name, draft.url, draft.username, draft.client_id, draft.verify):
+        return False
+    rows = await service.store.fetch("connection_seal", tenant, draft.connection_id)
+    return [row["sealed"] for row in rows] == [_sealed(service, tenant, draft)]
+
+
+def _sealed(service: Service, tenant: str, draft: Draft) -> bytes:
+    """The same for the same parts and key."""
+    seal = sealer(service.settings.connections.keys)
+    return seal.seal(draft.parts, tenant, draft.connection_id) if seal is not None else b""
 
 
 def _text(name: str, value: str, most: int, least: int = 0) -> None:

@@ -10,6 +10,8 @@ from litestar.handlers import HTTPRouteHandler
 
 from query_api.bifromq.dialect import BIFROMQ
 from query_api.bifromq.routes import routes as bifromq_routes
+from query_api.cedalo.dialect import CEDALO
+from query_api.cedalo.routes import routes as cedalo_routes
 from query_api.dialect import Dialect
 from query_api.emq2.dialect import EMQ2
 from query_api.emq2.routes import routes as emq2_routes
@@ -50,6 +52,12 @@ OTHERS: tuple[Served, ...] = (
     Served(NATIVE, native_routes, ("/api/mqledger",)),
     Served(BIFROMQ, bifromq_routes, ("/pub", "/retain", "/session", "/kill", "/sub", "/unsub"), "bifromq_port"),
     Served(EMQ2, emq2_routes, ("/api/v2",), "emq2_port"),
+    Served(
+        CEDALO,
+        cedalo_routes,
+        ("/api/connections", "/api/profile", "/auth", "/login", "/logout", "/validate-session"),
+        "cedalo_port",
+    ),
 )
 """Asked in this order whether a path is theirs."""
 

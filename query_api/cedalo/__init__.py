@@ -1,0 +1,1 @@
+"""The Cedalo dialect: connections of the Management Center, and its login."""
