@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from domain.outbox import Outbox, partition_of_entry
+from domain.outbox import Outbox, partition_of_entry, retain_of
 from ingest.node.node import Node
 from ingest.node.session import Session
 
@@ -45,9 +45,10 @@ def _session(session: Session) -> dict[str, Any]:
 
 
 def queue(session: Session) -> dict[str, Any]:
-    """What a session still has to get: sent in order, and per partition in order what waits."""
+    """What a session still has to get: sent in order, and per partition in order what waits; a retained message of a
+    new subscription has no order with what is published at that moment."""
     outbox = session.outbox or Outbox()
-    waiting: dict[int, list[int]] = {}
+    waiting: dict[tuple[int, bool], list[int]] = {}
     for item in outbox.pending:
-        waiting.setdefault(partition_of_entry(item), []).append(item)
+        waiting.setdefault((partition_of_entry(item), retain_of(item)), []).append(item)
     return {"sent": list(outbox.unfinished()), "waiting": waiting}
