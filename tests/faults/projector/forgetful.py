@@ -32,6 +32,8 @@ class ForgetfulKafka:
         self._forgotten = [(topic.encode(), b"?" * len(topic)) for topic in topics]
         self.forgetting = True
         """Whether the topics are unknown now."""
+        self.away = False
+        """Whether nobody is answered; see :meth:`go_away`."""
         self._passing: set[asyncio.Task[None]] = set()
 
     @property
@@ -44,6 +46,12 @@ class ForgetfulKafka:
         self._own_port: int = self._server.sockets[0].getsockname()[1]
         return self
 
+    def go_away(self) -> None:
+        """Break all connections and accept none until ``away`` is false again."""
+        self.away = True
+        for task in self._passing:
+            task.cancel()
+
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
@@ -53,6 +61,9 @@ class ForgetfulKafka:
         await asyncio.gather(*self._passing, return_exceptions=True)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.away:
+            writer.close()
+            return
         up_reader, up_writer = await asyncio.open_connection(self._host, self._port)
         for source, target, rewrite in ((reader, up_writer, self._request), (up_reader, writer, self._response)):
             task = asyncio.create_task(_pass_on(source, target, rewrite))
