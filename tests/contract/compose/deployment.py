@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-OURS = ("topics", "migrate", "ingest", "projector", "connector", "api")
+OURS = ("topics", "migrate", "ingest", "projector", "connector", "api", "dialects")
 SUBSTITUTION = re.compile(r"\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<text>[^}]*))?\}")
 
 

@@ -76,7 +76,7 @@ def test_one_shots_come_first_and_everything_long_lived_has_a_health_check(file:
     assert waits["ingest"] == {"kafka": well, "topics": done}
     assert waits["projector"] == {"kafka": well, "topics": done, "migrate": done}
     assert waits["connector"] == {"kafka": well, "topics": done}
-    assert waits["api"] == {"migrate": done}
+    assert waits["api"] == waits["dialects"] == {"topics": done, "migrate": done}
     for name, service in file["services"].items():
         one_shot = name in ("topics", "migrate")
         assert ("healthcheck" in service) != one_shot
@@ -96,8 +96,18 @@ def test_scalable_services_have_no_fixed_place(file: dict[str, Any]) -> None:
 
 def test_ports_are_published_on_loopback_unless_asked_for(file: dict[str, Any]) -> None:
     assert all("ports" not in service for service in services(file, "kafka", "postgres", "topics", "migrate"))
-    for service in services(file, "ingest", "api"):
-        assert [port["host_ip"] for port in service["ports"]] == ["127.0.0.1"]
+    for service in services(file, "ingest", "api", "dialects"):
+        assert {port["host_ip"] for port in service["ports"]} == {"127.0.0.1"}
+
+
+def test_every_port_of_a_dialect_is_published_and_none_twice(file: dict[str, Any]) -> None:
+    api, dialects = services(file, "api", "dialects")
+    own = {name: int(port) for name, port in dialects["environment"].items() if name.startswith("MQLEDGER_DIALECTS__")}
+    assert set(own) == {f"MQLEDGER_DIALECTS__{name}_PORT" for name in ("EMQX4", "BIFROMQ", "EMQ2", "CEDALO")}
+    assert {port["target"] for port in dialects["ports"]} == set(own.values())
+    assert {name: api["environment"][name] for name in own} == dict.fromkeys(own, "0")
+    first, _, last = api["ports"][0]["published"].partition("-")
+    assert not {int(port["published"]) for port in dialects["ports"]} & set(range(int(first), int(last) + 1))
 
 
 def test_our_containers_have_no_rights(file: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ What differs from Docker: hosts and ports are those of this machine's stack, and
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -31,6 +32,10 @@ PORTS = {
     "projector": ("MQLEDGER_PROJECTOR__HTTP_PORT",),
     "connector": ("MQLEDGER_CONNECTOR__HTTP_PORT",),
     "api": ("MQLEDGER_API__PORT",),
+    "dialects": (
+        *(f"MQLEDGER_DIALECTS__{name}_PORT" for name in ("EMQX4", "BIFROMQ", "EMQ2", "CEDALO")),
+        "MQLEDGER_API__PORT",
+    ),
 }
 READY_SECONDS = 60.0
 
@@ -143,17 +148,30 @@ async def test_one_shots_do_their_work_and_services_become_ready(start: Callable
     assert "everything that happens" in finished(start("topics"))
     assert "applied" in finished(start("migrate"))
     assert "up to date" in finished(start("migrate")), "run again at every `docker compose up`"
-    containers = [start(name) for name in ("ingest", "projector", "projector", "connector", "api", "api")]
+    containers = [start(name) for name in ("ingest", "projector", "projector", "connector", "api", "api", "dialects")]
     for container in containers:
         await ready(container)
         assert container.health() == 0
-    api = containers[-1]
-    answer = httpx.get(f"http://127.0.0.1:{api.health_port}/api/v1/sessions", trust_env=False)
-    assert answer.status_code == 200
+    await eventually(lambda: first_secrets(containers), 30)
+    (secret,) = first_secrets(containers)
+    for api in containers[-3:]:
+        url = f"http://127.0.0.1:{api.health_port}/api/v1/sessions"
+        assert httpx.get(url, trust_env=False).status_code == 401
+        await eventually(lambda at=url: status(at, secret) == 200, 10)  # type: ignore[misc]
     for container in reversed(containers):
         container.process.terminate()
         assert container.process.wait(20) == 0, "\n".join(tail(container.log)[-30:])
     assert containers[0].health() == 1
+
+
+def first_secrets(containers: list[Container]) -> list[str]:
+    """The passwords of first administrators that all of them have told."""
+    texts = [container.log.read_text(encoding="utf-8", errors="replace") for container in containers]
+    return re.findall(r"first administrator is 'admin' with the password (\S+)", "\n".join(texts))
+
+
+def status(url: str, secret: str) -> int:
+    return httpx.get(url, auth=("admin", secret), trust_env=False).status_code
 
 
 async def test_services_wait_for_their_dependencies_instead_of_crashing(
