@@ -45,6 +45,68 @@ class Client:
             query={"tenant": tenant, "at_least": at_least},
         )
 
+    def list_sessions(
+        self,
+        *,
+        tenant: str | None = None,
+        at_least: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        as_of: str | None = None,
+        state: Literal["all", "connected", "disconnected"] | None = None,
+        prefix: str | None = None,
+        fields: list[
+            Literal[
+                "address",
+                "bridge",
+                "clean_start",
+                "client_id",
+                "connected",
+                "connected_at",
+                "connection_name",
+                "created_at",
+                "disconnect_code",
+                "disconnect_reason",
+                "disconnected_at",
+                "expiry_interval",
+                "has_will",
+                "keep_alive",
+                "listener",
+                "max_packet_size",
+                "node",
+                "port",
+                "protocol",
+                "receive_maximum",
+                "request_problem",
+                "request_response",
+                "since",
+                "subscriptions",
+                "tls_identity",
+                "topic_alias_max",
+                "username",
+                "version",
+                "zone",
+            ]
+        ]
+        | None = None,
+    ) -> models.SessionPage:
+        """Sessions by client id, as they are or as they were."""
+        return self._transport.request(
+            "GET",
+            "/sessions",
+            models.SessionPage,
+            query={
+                "tenant": tenant,
+                "at_least": at_least,
+                "limit": limit,
+                "cursor": cursor,
+                "as_of": as_of,
+                "state": state,
+                "prefix": prefix,
+                "fields": fields,
+            },
+        )
+
     def get_session(
         self,
         client_id: str,

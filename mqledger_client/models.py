@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 
 class Account(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -504,6 +505,55 @@ class SessionDetail(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=Tru
     """None: nothing was measured yet, or it is as of a moment of the past."""
     subscriptions: list[Subscription]
     """The first 1,000; the others by `list_session_subscriptions`."""
+
+
+class SessionItem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A session, or some of its fields: with `fields`, of these alone."""
+
+    client_id: str
+    username: str | None | UnsetType = UNSET
+    connected: bool | UnsetType = UNSET
+    node: str | UnsetType = UNSET
+    created_at: str | UnsetType = UNSET
+    """RFC 3339, in UTC."""
+    connected_at: str | UnsetType = UNSET
+    """RFC 3339, in UTC."""
+    disconnected_at: str | None | UnsetType = UNSET
+    """RFC 3339, in UTC."""
+    expiry_interval: int | UnsetType = UNSET
+    """Seconds; 4294967295 is never."""
+    protocol: Literal["amqp0.9.1", "mqtt3.1", "mqtt3.1.1", "mqtt5"] | UnsetType = UNSET
+    version: int | UnsetType = UNSET
+    """Protocol level on the wire: 3, 4 or 5; 0 for AMQP."""
+    address: str | UnsetType = UNSET
+    port: int | UnsetType = UNSET
+    listener: str | UnsetType = UNSET
+    zone: str | UnsetType = UNSET
+    clean_start: bool | UnsetType = UNSET
+    keep_alive: int | UnsetType = UNSET
+    """Seconds."""
+    receive_maximum: int | UnsetType = UNSET
+    max_packet_size: int | UnsetType = UNSET
+    """Bytes; 0 is no limit."""
+    topic_alias_max: int | UnsetType = UNSET
+    request_response: bool | UnsetType = UNSET
+    request_problem: bool | UnsetType = UNSET
+    has_will: bool | UnsetType = UNSET
+    connection_name: str | UnsetType = UNSET
+    tls_identity: str | UnsetType = UNSET
+    bridge: bool | UnsetType = UNSET
+    disconnect_code: int | UnsetType = UNSET
+    disconnect_reason: str | UnsetType = UNSET
+    subscriptions: int | UnsetType = UNSET
+    since: str | UnsetType = UNSET
+    """RFC 3339, in UTC."""
+
+
+class SessionPage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A page of sessions."""
+
+    items: list[SessionItem]
+    next: str | None
 
 
 class Stats(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -63,11 +63,8 @@ def schemas(operations: Iterable[Operation]) -> Document:
     shapes = {kind.__name__: kind for kind in _subclasses(Shape, Given)}
     _, found = msgspec.json.schema_components([*dict.fromkeys(kinds), Problem, Outcome], ref_template=_REFERENCE)
     for name, schema in found.items():
-        # An answer has all its fields; those of msgspec with a default would not be required.
         for field, text in _texts(shapes[name]).items() if name in shapes else ():
             schema["properties"][field].setdefault("description", text)
-        if "properties" in schema and schema.get("additionalProperties") is not False and name != Problem.__name__:
-            schema["required"] = list(schema["properties"])
     return found
 
 

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+import msgspec
 from litestar.response.base import ASGIResponse
 
 from query_api.access.principal import Permission
@@ -20,7 +21,6 @@ from query_api.native.shapes import (
     PuttingHeaders,
     Reading,
     ReadingHeaders,
-    Shape,
     WritingHeaders,
 )
 
@@ -52,7 +52,7 @@ class Call:
 class Reply:
     """An answer before it is bytes."""
 
-    body: Shape | Mapping[str, Any] | None
+    body: msgspec.Struct | None
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -83,7 +83,7 @@ class Operation:
     description: str
     tag: str
     handler: Handler
-    answer: type[Shape] | None
+    answer: type[msgspec.Struct] | None
     permission: Permission
     query: type[Asking]
     headers: type[Headers]
@@ -133,7 +133,7 @@ class Section:
         self._everywhere = everywhere
 
     def get(
-        self, path: str, answer: type[Shape] | None, *, query: type[Asking] = Reading, **more: Any
+        self, path: str, answer: type[msgspec.Struct] | None, *, query: type[Asking] = Reading, **more: Any
     ) -> Callable[[Handler], Handler]:
         """An operation that reads."""
         given = {"headers": ReadingHeaders, **more}
@@ -142,7 +142,13 @@ class Section:
         return self._add("GET", path, answer, self._reads, query=query, **given)
 
     def command(
-        self, method: str, path: str, *, answer: type[Shape] = Outcome, query: type[Asking] = Asking, **more: Any
+        self,
+        method: str,
+        path: str,
+        *,
+        answer: type[msgspec.Struct] = Outcome,
+        query: type[Asking] = Asking,
+        **more: Any,
     ) -> Callable[[Handler], Handler]:
         """An operation that is a command."""
         headers = more.pop("headers", _CHANGING[method])
@@ -153,7 +159,7 @@ class Section:
         )
 
     def _add(
-        self, method: str, path: str, answer: type[Shape] | None, permission: Permission, **more: Any
+        self, method: str, path: str, answer: type[msgspec.Struct] | None, permission: Permission, **more: Any
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             summary, _, description = (inspect.getdoc(handler) or "").partition("\n")

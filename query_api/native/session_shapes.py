@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeAlias
 
-from msgspec import Meta
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
 
 from query_api.native.shapes import Shape
 from query_api.native.text import Count, Protocol, Qos, Seconds, Time
@@ -90,13 +91,6 @@ class SessionDetail(Shape, frozen=True):
     """The first 1,000; the others by `list_session_subscriptions`."""
 
 
-class SessionPage(Shape, frozen=True):
-    """A page of sessions; with `fields`, of these fields alone."""
-
-    items: list[Session]
-    next: str | None
-
-
 class SubscriptionPage(Shape, frozen=True):
     """A page of subscriptions."""
 
@@ -104,38 +98,28 @@ class SubscriptionPage(Shape, frozen=True):
     next: str | None
 
 
-Field = Literal[
-    "client_id",
-    "username",
-    "connected",
-    "node",
-    "created_at",
-    "connected_at",
-    "disconnected_at",
-    "expiry_interval",
-    "protocol",
-    "version",
-    "address",
-    "port",
-    "listener",
-    "zone",
-    "clean_start",
-    "keep_alive",
-    "receive_maximum",
-    "max_packet_size",
-    "topic_alias_max",
-    "request_response",
-    "request_problem",
-    "has_will",
-    "connection_name",
-    "tls_identity",
-    "bridge",
-    "disconnect_code",
-    "disconnect_reason",
-    "subscriptions",
-    "since",
-]
-"""The fields of a session; a test proves that none is missing."""
+SessionItem: Final = msgspec.defstruct(
+    "SessionItem",
+    [
+        (field.name, field.type) if field.name == "client_id" else (field.name, field.type | UnsetType, UNSET)
+        for field in msgspec.structs.fields(Session)
+    ],
+    bases=(Shape,),
+    namespace={"__doc__": "A session, or some of its fields: with `fields`, of these alone."},
+    frozen=True,
+)
+SessionPage: Final = msgspec.defstruct(
+    "SessionPage",
+    [("items", list[SessionItem]), ("next", str | None)],  # type: ignore[valid-type]
+    bases=(Shape,),
+    namespace={"__doc__": "A page of sessions."},
+    frozen=True,
+)
+if TYPE_CHECKING:
+    Field: TypeAlias = str
+else:
+    Field = Literal[tuple(Session.__struct_fields__)]
+    """The fields of a session."""
 
 
 def session(row: Any) -> Session:

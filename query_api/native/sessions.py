@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
+import msgspec
 from msgspec import Meta
 
+from query_api import keyset
 from query_api.access.principal import Permission
 from query_api.errors import InvalidError, NotFoundError
 from query_api.native import etags, outcomes, paging
 from query_api.native.operation import Call, Example, Reply, Section
 from query_api.native.session_shapes import (
+    Field,
+    Session,
     SessionDetail,
+    SessionItem,
+    SessionPage,
     SubscriptionPage,
     counters,
     session,
     subscription,
 )
 from query_api.native.shapes import Asking, Given, Listing, Reading, Shape
-from query_api.native.text import Count, Filter, Qos, Reason, Time, Username
+from query_api.native.text import LONGEST, Count, Filter, Qos, Reason, Time, Username
 from query_api.native.times import milliseconds, moment_or_none
 from schemas.parts import Subscription as Wanted
 
@@ -40,6 +46,14 @@ class PastListing(Listing, frozen=True):
     """Which page, and when."""
 
     as_of: AsOf | None = None
+
+
+class SessionListing(PastListing, frozen=True):
+    """Which sessions, and what of them."""
+
+    state: Literal["all", "connected", "disconnected"] = "all"
+    prefix: Annotated[str, Meta(max_length=LONGEST, description="Only client ids that begin with this.")] = ""
+    fields: Annotated[list[Field], Meta(description="Only these fields; left out: all.")] = []  # noqa: RUF012
 
 
 class Kicking(Asking, frozen=True):
@@ -113,6 +127,21 @@ _SUBSCRIPTION: Final = {
     "subscription_id": None,
     "since": "2026-01-02T03:04:05.006Z",
 }
+
+
+@section.get(
+    "/sessions",
+    SessionPage,
+    query=SessionListing,
+    example=Example(query={"state": "connected", "fields": "client_id,address", "limit": "2"}),
+)
+async def list_sessions(call: Call) -> Reply:
+    """Sessions by client id, as they are or as they were."""
+    after = paging.opened(call)
+    await call.asked.freshen()
+    rows = await _sessions(call, after, call.query.limit + 1)
+    page, following = paging.cut(call, rows, lambda row: row["client_id"])
+    return Reply(SessionPage([_picked(row, call.query.fields) for row in page], following))
 
 
 @section.get("/sessions/{client_id}", SessionDetail, query=Past, example=Example(_PATH))
@@ -240,6 +269,20 @@ def moment_of(text: str | None) -> int | None:
         return milliseconds(text)
     except ValueError as error:
         raise InvalidError("as_of is no time.") from error
+
+
+async def _sessions(call: Call, after: str | None, most: int) -> list[Any]:
+    store, at = call.asked.service.store, _moment(call)
+    bounds = keyset.bounds((call.tenant,), call.query.prefix, after)
+    if at is None:
+        return await store.fetch(f"whole_sessions/{call.query.state}", *bounds, most)
+    rows = await store.fetch(f"sessions_as_of/{call.query.state}", *bounds, most, at)
+    return sorted(rows, key=lambda row: row["client_id"].encode())[:most]
+
+
+def _picked(row: Any, fields: Sequence[str]) -> msgspec.Struct:
+    whole = session(row)
+    return SessionItem(**{name: getattr(whole, name) for name in {"client_id", *(fields or Session.__struct_fields__)}})
 
 
 async def _detail(call: Call, at: int | None) -> SessionDetail:

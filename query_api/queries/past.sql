@@ -14,6 +14,15 @@ from sessions s
 left join session_counters c on c.tenant = s.tenant and c.client_id = s.client_id and c.epoch >= s.created
 where {subscriptions_ready} and s.tenant = $1 and s.client_id = $2 and {alive};
 
+-- name: whole_sessions
+-- A page of the sessions of a tenant in a state, by client id.
+-- $1, $2: first key (tenant, client id); $3, $4: first key beyond; $5: most rows.
+select {session_columns}
+from sessions s
+where {sessions_ready} and (tenant, client_id) >= ($1, $2) and (tenant, client_id) < ($3, $4) and {state} and {alive}
+order by tenant, client_id
+limit $5;
+
 -- name: session_subscriptions
 -- A page of the subscriptions of a session, by filter. $1: tenant; $2: client id; $3: filter behind which to begin;
 -- $4: most rows.
@@ -49,16 +58,16 @@ limit $7;
 -- name: sessions_as_of
 -- A page of the sessions as they were at a moment, by client id.
 -- $1, $2: first key (tenant, client id); $3, $4: first key beyond; $5: most rows; $6: milliseconds since 1970.
-(select {session_columns} from sessions
+(select {session_columns} from sessions s
  where {sessions_ready} and (tenant, client_id) >= ($1, $2) and (tenant, client_id) < ($3, $4)
    and valid_from_time <= $6
-   and (online or expiry = 4294967295 or disconnected_at + expiry * 1000 > $6)
+   and (online or expiry = 4294967295 or disconnected_at + expiry * 1000 > $6) and {state}
  order by tenant, client_id limit $5)
 union all
-(select {session_columns} from sessions_history
+(select {session_columns} from sessions_history s
  where {sessions_ready} and (tenant, client_id) >= ($1, $2) and (tenant, client_id) < ($3, $4)
    and valid_from_time <= $6 and valid_to_time > $6
-   and (online or expiry = 4294967295 or disconnected_at + expiry * 1000 > $6)
+   and (online or expiry = 4294967295 or disconnected_at + expiry * 1000 > $6) and {state}
  order by tenant, client_id limit $5);
 
 -- name: session_as_of
