@@ -69,6 +69,8 @@ FRAMES = matching(
     r"((\d+|admin)/\d+(,(\d+|admin)/\d+)*)?", "empty, or partition/offset or admin/offset, several with commas"
 )
 NAME = matching(r"[A-Za-z0-9._-]{1,200}", "letters, digits, dot, underscore and hyphen")
+NODE = matching(r"[A-Za-z0-9._@-]{1,200}", "letters, digits, dot, underscore, hyphen and at sign")
+"""With an at sign, so that scripts made for ``emq@127.0.0.1`` go on."""
 NOT_EMPTY = Limit("not empty", bool)
 
 LIMITS: Mapping[str, Limit] = {
@@ -141,7 +143,7 @@ LIMITS: Mapping[str, Limit] = {
     "log.progress_interval": SECONDS,
     "log.counters_interval": SECONDS,
     "log.heartbeat_interval": SECONDS,
-    "ingest.node": NAME,
+    "ingest.node": NODE,
     "ingest.http_host": NOT_EMPTY,
     "ingest.http_port": PORT,
     "ingest.modules": matching(
