@@ -32,6 +32,7 @@ class Lanes:
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._assigned = False
         self._ready = False
+        self._indexing: asyncio.Task[None] | None = None
         self._goal_reached = asyncio.Event()
         self._died = asyncio.Event()
         self._defect: BaseException | None = None
@@ -66,6 +67,9 @@ class Lanes:
     async def close(self) -> None:
         """End all lanes."""
         self._assigned = False
+        if self._indexing is not None:
+            self._indexing.cancel()
+            await asyncio.wait([self._indexing])
         await self.drop(list(self._lanes))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
@@ -100,6 +104,8 @@ class Lanes:
                 if ready and not self._ready:
                     logger.info("the read models are ready")
                 self._ready = ready
+                if ready and self._indexing is None:
+                    self._indexing = asyncio.create_task(self._index(), name="indexes of searches")
                 self._vacancy.look(len(self._lanes), self._partitions + 1 - await self._store.held(HELD_SECONDS))
             except AWAY_ERRORS as error:
                 self._vacancy.forget()
@@ -110,6 +116,16 @@ class Lanes:
                     await self._goal_reached.wait()
             except TimeoutError:
                 continue
+
+    async def _index(self) -> None:
+        """Make the indexes of searches; what does not work now is tried again with the next confirmation."""
+        made = False
+        try:
+            made = await self._store.make_searches()
+        except AWAY_ERRORS as error:
+            logger.warning("the indexes of searches could not be made: %s: %s", type(error).__name__, error)
+        if not made:
+            self._indexing = None
 
     async def _confirm(self) -> None:
         """A lane that is cut off from Kafka says nothing: what it knows of the log may be old."""

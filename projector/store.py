@@ -15,7 +15,7 @@ import msgspec
 
 from domain.commands import MOST, WINDOW_MS
 from domain.models import TABLES, Changes, Row
-from projector import sqlfiles
+from projector import searches, sqlfiles
 from projector.errors import MovedError, NotYetError
 from projector.migrations import LATEST
 from schemas.settings import PostgresSettings
@@ -120,6 +120,10 @@ class Store:
         """Mark the models ready if every partition has reached its goal; whether they are ready now."""
         await self._pool.execute(SQL["make_ready"], partitions)
         return bool(await self._pool.fetchval(SQL["are_ready"]))
+
+    async def make_searches(self) -> bool:
+        """Make the indexes that only searches need; False when another worker is at it."""
+        return await searches.make(self._pool)
 
     async def load(self, keys: Iterable[tuple[str, str]]) -> tuple[list[Row], list[Row]]:
         """The rows of these sessions and of their subscriptions."""

@@ -36,6 +36,48 @@ FRAGMENTS = {
         where name in ('commands', 'admin') and state = 'ready') = 1""",
 }
 
+# Of the search for sessions (search.sql), whose parameters these are.
+_KIND = """select s.online, s.node, s.clean_start, s.version, s.zone collate "C" as zone from sessions s"""
+_KIND_ORDER = """order by s.tenant, s.online, s.node, s.clean_start, s.version, s.zone collate "C", s.created_at,
+        s.client_id limit 1"""
+_SEARCHED = f"""($2::text is null or s.client_id = $2)
+        and s.connected_at >= $12::bigint and s.connected_at <= $13::bigint
+        and ($14::text = '' or strpos(s.client_id, $14) > 0)
+        and ($15::text = '' or strpos(s.username collate "C", $15) > 0)
+        and ($16 < 0 or (s.created_at, s.client_id) > ($16, $17::text)) and {FRAGMENTS["alive"]}"""
+FRAGMENTS |= {
+    "first_kind": f"({_KIND} where s.tenant = $1 {_KIND_ORDER})",
+    # An equality on the tenant would take the place of the row comparison as the beginning of the scan.
+    "next_kind": f"""{_KIND}
+        where (s.tenant, s.online, s.node, s.clean_start, s.version, s.zone collate "C", s.created_at)
+            > ($1, k.online, k.node, k.clean_start, k.version, k.zone, 9223372036854775807) and s.tenant <= $1
+        {_KIND_ORDER}""",
+    "kind_wanted": """($5::boolean is null or k.online = $5) and ($6::text is null or k.node = $6)
+        and ($7::boolean is null or k.clean_start = $7) and ($8::integer[] is null or k.version = any($8))
+        and ($9::text is null or k.zone = $9)""",
+    # A session is not older than its connection; a clean start makes both at once.
+    "of_kind": f"""s.tenant = $1 and s.online = k.online and s.node = k.node and s.clean_start = k.clean_start
+        and s.version = k.version and s.zone collate "C" = k.zone
+        and s.created_at >= greatest($10::bigint, $16::bigint, case when k.clean_start then $12::bigint end)
+        and s.created_at <= least($11::bigint, $13::bigint)
+        and ($3::text is null or s.username collate "C" = $3) and ($4::text is null or s.address collate "C" = $4)
+        and {_SEARCHED}""",
+    "of_one": f"""s.created_at >= greatest($10::bigint, $16::bigint) and s.created_at <= $11::bigint
+        and ($5::boolean is null or s.online = $5) and ($6::text is null or s.node = $6)
+        and ($7::boolean is null or s.clean_start = $7) and ($8::integer[] is null or s.version = any($8))
+        and ($9::text is null or s.zone collate "C" = $9)
+        and {_SEARCHED}""",
+    "searched_columns": """s.client_id, s.username, s.online, s.node, s.created_at, s.connected_at, s.disconnected_at,
+       s.expiry, s.protocol, s.version, s.address, s.port, s.listener, s.zone, s.clean_start, s.keep_alive,
+       s.receive_maximum, s.max_packet_size, s.topic_alias_max, s.request_response, s.request_problem, s.has_will,
+       s.connection_name, s.tls_identity, s.bridge, s.disconnect_code, s.disconnect_reason, s.subscription_count,
+       s.valid_from_time, c.at, c.inflight, c.queued, c.awaiting_rel, c.packets_in, c.packets_out, c.messages_in,
+       c.messages_out, c.bytes_in, c.bytes_out, c.dropped, c.reads, c.writes""",
+    # Counters of an earlier session of the same client id don't count.
+    "searched_rows": """join sessions s on s.tenant = $1 and s.client_id = found.client_id
+left join session_counters c on c.tenant = s.tenant and c.client_id = s.client_id and c.epoch >= s.created""",
+}
+
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 

@@ -1,0 +1,112 @@
+"""Sessions by any combination of filters, by number of page or behind a session, for all dialects.
+
+Three indexes hold every column that can be asked for: by kind, by username, by address (projector/sql/searches.sql).
+The filters decide which one is walked; docs/decisions/api-search.md says what each costs. Parts of names are looked for
+in all entries of an index.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import AsyncGenerator
+from dataclasses import astuple, dataclass
+from typing import Final, TypeAlias
+
+from query_api.errors import InvalidError
+from query_api.keyset import storable
+from query_api.store import Row, Store
+
+LATEST: Final = 2**62
+"""After every time there is, in milliseconds."""
+Place: TypeAlias = tuple[int, str]
+"""``created_at`` and client id of a session: both stay as they are while it lives."""
+BEGINNING: Final[Place] = (-1, "")
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a session must be to be found; None is any. Times in milliseconds since 1970 UTC, both ends inside."""
+
+    client_id: str | None = None
+    username: str | None = None
+    """Sessions without a user are those of no username, not of an empty one."""
+    address: str | None = None
+    online: bool | None = None
+    node: str | None = None
+    clean_start: bool | None = None
+    versions: tuple[int, ...] | None = None
+    """Protocol levels, of which it has one."""
+    zone: str | None = None
+    created_from: int = 0
+    created_to: int = LATEST
+    connected_from: int = 0
+    connected_to: int = LATEST
+    in_client_id: str = ""
+    """A part of the client id."""
+    in_username: str = ""
+
+    @property
+    def possible(self) -> bool:
+        """Whether there can be such a session: no stored text has what a text of Postgres can't hold."""
+        texts = (self.client_id, self.username, self.node, self.zone, self.in_client_id, self.in_username)
+        return self.versions != () and all(storable(text) for text in texts if text is not None)
+
+
+ANY: Final = Filters()
+
+
+def address(text: str) -> str:
+    """An IP address as sessions have it. Raises InvalidError."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise InvalidError("not an IP address") from error
+
+
+async def page(store: Store, tenant: str, filters: Filters, first: int, most: int) -> list[Row]:
+    """At most so many sessions from the ``first`` on, in an order that stays; columns as in ``search.sql``.
+
+    Raises UnavailableError.
+    """
+    if not filters.possible:
+        return []
+    return await store.fetch(_query(filters), *_arguments(tenant, filters, BEGINNING, first, most))
+
+
+async def pages(store: Store, tenant: str, filters: Filters, first: int, most: int) -> AsyncGenerator[list[Row], None]:
+    """The same in parts, of one snapshot, for pages that are too long to be held. Raises UnavailableError."""
+    if filters.possible:
+        async for rows in store.stream(_query(filters), *_arguments(tenant, filters, BEGINNING, first, most)):
+            yield rows
+
+
+async def after(store: Store, tenant: str, filters: Filters, place: Place, most: int) -> list[Row]:
+    """At most so many sessions behind a place, by ``created_at`` and client id; a walk of them misses and repeats none
+    that is there all the while. Raises UnavailableError.
+    """
+    if not filters.possible:
+        return []
+    query = _query(filters)
+    query = "search_kinds_after" if query == "search_kinds" else query
+    return await store.fetch(query, *_arguments(tenant, filters, place, 0, most))
+
+
+async def count(store: Store, tenant: str, filters: Filters) -> int:
+    """How many sessions there are. Costs an index entry each. Raises UnavailableError."""
+    if not filters.possible:
+        return 0
+    (row,) = await store.fetch("search_count", *_arguments(tenant, filters, BEGINNING, 0, None))
+    return int(row["sessions"])
+
+
+def _query(filters: Filters) -> str:
+    if filters.client_id is not None:
+        return "search_client"
+    if filters.username:
+        return "search_username"
+    return "search_kinds" if filters.address is None else "search_address"
+
+
+def _arguments(tenant: str, filters: Filters, place: Place, first: int, most: int | None) -> tuple[object, ...]:
+    # The parameters of the queries stand in the order of the fields.
+    return (tenant, *astuple(filters), *place, first, most)
