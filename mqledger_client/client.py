@@ -904,6 +904,91 @@ class Client:
             body=body,
         )
 
+    def list_connections(
+        self,
+        *,
+        tenant: str | None = None,
+        at_least: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.ConnectionPage:
+        """Connections to other brokers by id."""
+        return self._transport.request(
+            "GET",
+            "/connections",
+            models.ConnectionPage,
+            query={"tenant": tenant, "at_least": at_least, "limit": limit, "cursor": cursor},
+        )
+
+    def add_connection(
+        self,
+        body: models.NewConnection,
+        *,
+        tenant: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> models.Outcome:
+        """Add a connection; 409 when there is one of this id or name, or as many as there may be."""
+        return self._transport.request(
+            "POST",
+            "/connections",
+            models.Outcome,
+            query={"tenant": tenant},
+            headers={"Idempotency-Key": idempotency_key},
+            body=body,
+        )
+
+    def get_connection(
+        self,
+        connection_id: str,
+        *,
+        tenant: str | None = None,
+        at_least: str | None = None,
+    ) -> models.Connection:
+        """One connection, and how it is."""
+        return self._transport.request(
+            "GET",
+            f"/connections/{segment(connection_id)}",
+            models.Connection,
+            query={"tenant": tenant, "at_least": at_least},
+        )
+
+    def put_connection(
+        self,
+        connection_id: str,
+        body: models.ConnectionGiven,
+        *,
+        tenant: str | None = None,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+        if_none_match: str | None = None,
+    ) -> models.Outcome:
+        """Make or replace a connection."""
+        return self._transport.request(
+            "PUT",
+            f"/connections/{segment(connection_id)}",
+            models.Outcome,
+            query={"tenant": tenant},
+            headers={"Idempotency-Key": idempotency_key, "If-Match": if_match, "If-None-Match": if_none_match},
+            body=body,
+        )
+
+    def delete_connection(
+        self,
+        connection_id: str,
+        *,
+        tenant: str | None = None,
+        idempotency_key: str | None = None,
+        if_match: str | None = None,
+    ) -> models.Outcome:
+        """Remove a connection."""
+        return self._transport.request(
+            "DELETE",
+            f"/connections/{segment(connection_id)}",
+            models.Outcome,
+            query={"tenant": tenant},
+            headers={"Idempotency-Key": idempotency_key, "If-Match": if_match},
+        )
+
     def list_commands(
         self,
         *,

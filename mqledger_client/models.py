@@ -143,6 +143,53 @@ class CommandPage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     next: str | None
 
 
+class Connection(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A connection to another broker."""
+
+    id: str
+    name: str
+    url: str
+    username: str | None
+    client_id: str | None
+    verify: bool
+    """Whether the other side's certificate must be one to believe."""
+    sealed: list[str]
+    """Which of `password`, `ca`, `cert` and `key` it has."""
+    connected: bool | None
+    """None: nothing is known yet."""
+    since: str | None
+    """RFC 3339, in UTC."""
+    error: LinkFailure | None
+    changed_at: str
+    """RFC 3339, in UTC."""
+    changed_by: str
+
+
+class ConnectionGiven(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A connection to be."""
+
+    name: str
+    url: str
+    username: str | None = None
+    password: str | None = None
+    """Kept sealed, never returned."""
+    client_id: str | None = None
+    verify: bool = True
+    ca: str = ""
+    """PEM or DER in Base64. Kept sealed, never returned."""
+    cert: str = ""
+    """PEM or DER in Base64. Kept sealed, never returned."""
+    key: str = ""
+    """PEM or DER in Base64. Kept sealed, never returned."""
+
+
+class ConnectionPage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A page of connections."""
+
+    items: list[Connection]
+    next: str | None
+
+
 class Counters(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Measurements of the present connection of a session, and of its queue."""
 
@@ -197,6 +244,18 @@ class Expiring(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     away: int
     """Seconds since the disconnect; 0 ends every one, connected too."""
+
+
+class LinkFailure(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Why it is not connected."""
+
+    code: str
+    errno: int
+    syscall: str
+    address: str
+    port: int
+    hostname: str
+    message: str
 
 
 class Listener(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -261,6 +320,26 @@ class NewApiKey(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """RFC 3339, in UTC."""
     app_id: str | None = None
     """Left out: a random one."""
+
+
+class NewConnection(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A connection to be, with its id."""
+
+    name: str
+    url: str
+    username: str | None = None
+    password: str | None = None
+    """Kept sealed, never returned."""
+    client_id: str | None = None
+    verify: bool = True
+    ca: str = ""
+    """PEM or DER in Base64. Kept sealed, never returned."""
+    cert: str = ""
+    """PEM or DER in Base64. Kept sealed, never returned."""
+    key: str = ""
+    """PEM or DER in Base64. Kept sealed, never returned."""
+    id: str
+    """Id."""
 
 
 class NewMessage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

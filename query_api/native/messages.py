@@ -13,10 +13,9 @@ from query_api.native import outcomes
 from query_api.native.operation import Call, Example, Reply, Section
 from query_api.native.problems import unprocessable
 from query_api.native.shapes import Given, WritingHeaders
-from query_api.native.text import ClientId, Qos, Topic
+from query_api.native.text import BASE64, ClientId, Qos, Topic
 
 section: Final = Section("messages", writes=Permission.OPERATE)
-BASE64: Final = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$(?!\n)"
 
 
 class NewMessage(Given, frozen=True):

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from typing import Final
 
-from query_api.native import accounts, bans, commands, events, me, messages, nodes, numbers, rules, sessions, users
+from query_api.native import (
+    accounts,
+    bans,
+    commands,
+    connections,
+    events,
+    me,
+    messages,
+    nodes,
+    numbers,
+    rules,
+    sessions,
+    users,
+)
 from query_api.native.operation import Operation
 
 SECTIONS: Final = (
@@ -18,6 +31,7 @@ SECTIONS: Final = (
     bans.section,
     accounts.section,
     nodes.section,
+    connections.section,
     commands.section,
     events.section,
 )

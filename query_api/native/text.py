@@ -116,6 +116,7 @@ IdempotencyKey = Annotated[
 ]
 Role = Literal["viewer", "operator", "connection_manager", "administrator"]
 Protocol = Literal["mqtt3.1", "mqtt3.1.1", "mqtt5", "amqp0.9.1"]
+BASE64: Final = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$(?!\n)"
 BanKind = Literal["clientid", "username", "peerhost"]
 Part = Annotated[str, Meta(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]+$")]
 
