@@ -55,6 +55,19 @@ class Client:
         as_of: str | None = None,
         state: Literal["all", "connected", "disconnected"] | None = None,
         prefix: str | None = None,
+        username: str | None = None,
+        address: str | None = None,
+        node: str | None = None,
+        zone: str | None = None,
+        clean_start: bool | None = None,
+        version: int | None = None,
+        created_from: str | None = None,
+        created_to: str | None = None,
+        connected_from: str | None = None,
+        connected_to: str | None = None,
+        contains: str | None = None,
+        username_contains: str | None = None,
+        sort: Literal["client_id", "created_at"] | None = None,
         fields: list[
             Literal[
                 "address",
@@ -90,7 +103,7 @@ class Client:
         ]
         | None = None,
     ) -> models.SessionPage:
-        """Sessions by client id, as they are or as they were."""
+        """Sessions by client id, as they are or as they were; or by age, and then by any combination of filters."""
         return self._transport.request(
             "GET",
             "/sessions",
@@ -103,6 +116,19 @@ class Client:
                 "as_of": as_of,
                 "state": state,
                 "prefix": prefix,
+                "username": username,
+                "address": address,
+                "node": node,
+                "zone": zone,
+                "clean_start": clean_start,
+                "version": version,
+                "created_from": created_from,
+                "created_to": created_to,
+                "connected_from": connected_from,
+                "connected_to": connected_to,
+                "contains": contains,
+                "username_contains": username_contains,
+                "sort": sort,
                 "fields": fields,
             },
         )

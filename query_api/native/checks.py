@@ -126,4 +126,5 @@ async def _body(asked: Asked, operation: Operation) -> Any:
 
 def _readable(error: Exception) -> str:
     """What a check says, with a path instead of a dollar."""
-    return str(error).replace("`$.", "`").replace(" - at `$`", "") + "."
+    text = str(error).replace("`$.", "`").replace(" - at `$`", "")
+    return re.sub(r" matching regex '.*' - at", " of the form in the OpenAPI document - at", text) + "."

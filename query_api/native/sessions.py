@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from query_api import keyset
+from query_api import keyset, search
 from query_api.access.principal import Permission
 from query_api.errors import InvalidError, NotFoundError
 from query_api.native import etags, outcomes, paging
@@ -25,7 +26,7 @@ from query_api.native.session_shapes import (
     subscription,
 )
 from query_api.native.shapes import Asking, Given, Listing, Reading, Shape
-from query_api.native.text import LONGEST, Count, Filter, Qos, Reason, Time, Username
+from query_api.native.text import LONGEST, Address, Count, Filter, Part, Qos, Reason, Time, Username
 from query_api.native.times import milliseconds, moment_or_none
 from schemas.parts import Subscription as Wanted
 
@@ -53,6 +54,21 @@ class SessionListing(PastListing, frozen=True):
 
     state: Literal["all", "connected", "disconnected"] = "all"
     prefix: Annotated[str, Meta(max_length=LONGEST, description="Only client ids that begin with this.")] = ""
+    username: Username | None = None
+    """Filters, as all below to `fields`: they go with `state`, and with the order by `created_at`."""
+    address: Address | None = None
+    node: Part | None = None
+    zone: Annotated[str, Meta(max_length=LONGEST)] | None = None
+    clean_start: bool | None = None
+    version: Annotated[int, Meta(ge=0, le=5)] | None = None
+    created_from: Time | None = None
+    created_to: Time | None = None
+    connected_from: Time | None = None
+    connected_to: Time | None = None
+    contains: Annotated[str, Meta(max_length=1000, description="Only client ids with this part.")] = ""
+    username_contains: Annotated[str, Meta(max_length=1000)] = ""
+    sort: Literal["client_id", "created_at"] | None = None
+    """Left out: by client id, and with filters by `created_at`."""
     fields: Annotated[list[Field], Meta(description="Only these fields; left out: all.")] = []  # noqa: RUF012
 
 
@@ -136,11 +152,19 @@ _SUBSCRIPTION: Final = {
     example=Example(query={"state": "connected", "fields": "client_id,address", "limit": "2"}),
 )
 async def list_sessions(call: Call) -> Reply:
-    """Sessions by client id, as they are or as they were."""
+    """Sessions by client id, as they are or as they were; or by age, and then by any combination of filters."""
     after = paging.opened(call)
+    asked, filters = call.query, _filters(call.query)
+    by_age = asked.sort == "created_at" or filters != search.ANY
+    if by_age and (asked.sort == "client_id" or asked.as_of is not None or asked.prefix):
+        raise InvalidError("Filters, and the order by created_at, do not go with as_of, prefix or sort=client_id.")
     await call.asked.freshen()
-    rows = await _sessions(call, after, call.query.limit + 1)
-    page, following = paging.cut(call, rows, lambda row: row["client_id"])
+    if by_age:
+        rows = await _found(call, filters, after)
+        page, following = paging.cut(call, rows, lambda row: (row["created_at"], row["client_id"]))
+    else:
+        rows = await _sessions(call, after, asked.limit + 1)
+        page, following = paging.cut(call, rows, lambda row: row["client_id"])
     return Reply(SessionPage([_picked(row, call.query.fields) for row in page], following))
 
 
@@ -269,6 +293,31 @@ def moment_of(text: str | None) -> int | None:
         return milliseconds(text)
     except ValueError as error:
         raise InvalidError("as_of is no time.") from error
+
+
+def _filters(asked: SessionListing) -> search.Filters:
+    """The filters but for the state, which goes with every order. Raises InvalidError."""
+    return search.Filters(
+        username=asked.username,
+        address=None if asked.address is None else search.address(asked.address),
+        node=asked.node,
+        clean_start=asked.clean_start,
+        versions=None if asked.version is None else (asked.version,),
+        zone=asked.zone,
+        created_from=moment_of(asked.created_from) or 0,
+        created_to=search.LATEST if asked.created_to is None else moment_of(asked.created_to) or 0,
+        connected_from=moment_of(asked.connected_from) or 0,
+        connected_to=search.LATEST if asked.connected_to is None else moment_of(asked.connected_to) or 0,
+        in_client_id=asked.contains,
+        in_username=asked.username_contains,
+    )
+
+
+async def _found(call: Call, filters: search.Filters, after: Any) -> list[Any]:
+    place = search.BEGINNING if after is None else (after[0], after[1])
+    online = {"all": None, "connected": True, "disconnected": False}[call.query.state]
+    wanted = dataclasses.replace(filters, online=online)
+    return await search.after(call.asked.service.store, call.tenant, wanted, place, call.query.limit + 1)
 
 
 async def _sessions(call: Call, after: str | None, most: int) -> list[Any]:
