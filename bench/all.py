@@ -39,6 +39,7 @@ COMMANDS = (
     Command("connects"),
     Command("idle"),
     Command("visible"),
+    Command("command"),
     Command("projection", ("--scale", "0.1", "--seconds", "3")),
     Command("replay", ("--scale", "0.1", "--rounds", "2")),
     Command("paging", ("--sizes", "10000,100000", "--samples", "300")),

@@ -76,13 +76,15 @@ def mqledger(services: Sequence[str] = ("ingest",)) -> Iterator[Target]:
 
 
 def settings(ports: dict[str, int]) -> dict[str, str]:
-    """What differs from the defaults: the ports, and quiet logs."""
+    """What differs from the defaults: the ports, quiet logs, and commands without an account."""
     return {
         "MQLEDGER_MQTT__HOST": LOOPBACK,
         "MQLEDGER_MQTT__PORT": str(ports["mqtt"]),
         "MQLEDGER_INGEST__HTTP_PORT": str(ports["ingest_http"]),
         "MQLEDGER_PROJECTOR__HTTP_PORT": str(ports["projector_http"]),
         "MQLEDGER_API__PORT": str(ports["api"]),
+        **{f"MQLEDGER_DIALECTS__{name}_PORT": "0" for name in ("EMQX4", "BIFROMQ", "EMQ2", "CEDALO")},
+        "MQLEDGER_ACCESS__ANONYMOUS": "loopback-operate",
         "MQLEDGER_LOGGING__LEVEL": "warning",
     }
 
