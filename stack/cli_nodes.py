@@ -1,10 +1,13 @@
-"""``mqledger node``, ``listener``, ``plugin``, ``stats``, ``command``: the cluster, and what was asked of it."""
+"""``mqledger node``, ``listener``, ``plugin``, ``connection``, ``stats``, ``command``: the cluster, and commands."""
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
+
 import click
 
-from stack.cli_remote import Remote, limit, remote
+from stack.cli_remote import Remote, limit, remote, secret
 
 
 @click.group()
@@ -94,6 +97,78 @@ def plugin_stop(api: Remote, name: str) -> None:
     from mqledger_client import models
 
     api.outcome(api.client.switch_plugin(name, models.Switch(active=False)), f"stopped {name}")
+
+
+@click.group()
+def connection() -> None:
+    """Connections to other brokers."""
+
+
+@connection.command("list")
+@limit
+@remote
+def connection_list(api: Remote, limit: int) -> None:
+    """List connections, and how they are."""
+    rows = api.every(lambda at: api.client.list_connections(cursor=at), limit)
+    api.rows(rows, "id", "name", "url", "username", "connected", "since", "error")
+
+
+@connection.command("add")
+@click.argument("connection_id")
+@click.argument("url")
+@click.option("--name", help="The id without it.")
+@click.option("--user", "username", help="User there; the password is asked for.")
+@click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
+@click.option("--client-id")
+@click.option("--no-verify", is_flag=True, help="Believe any certificate.")
+@click.option("--ca", type=click.Path(exists=True, dir_okay=False), help="File of certificates to believe.")
+@click.option("--cert", type=click.Path(exists=True, dir_okay=False), help="File with our certificate.")
+@click.option("--key", type=click.Path(exists=True, dir_okay=False), help="File with its key.")
+@remote
+def connection_add(
+    api: Remote,
+    connection_id: str,
+    url: str,
+    name: str | None,
+    username: str | None,
+    password_stdin: bool,
+    client_id: str | None,
+    no_verify: bool,
+    ca: str | None,
+    cert: str | None,
+    key: str | None,
+) -> None:
+    """Keep a connection to another broker.
+
+    The URL begins with mqtt://, mqtts://, ws:// or wss://.
+    """
+    from mqledger_client import models
+
+    body = models.NewConnection(
+        id=connection_id,
+        name=name or connection_id,
+        url=url,
+        username=username,
+        password=secret(f"Password of {username}", password_stdin) if username else None,
+        client_id=client_id,
+        verify=not no_verify,
+        ca=_encoded(ca),
+        cert=_encoded(cert),
+        key=_encoded(key),
+    )
+    api.outcome(api.client.add_connection(body), f"added {connection_id}")
+
+
+@connection.command("rm")
+@click.argument("connection_id")
+@remote
+def connection_rm(api: Remote, connection_id: str) -> None:
+    """Remove a connection."""
+    api.outcome(api.client.delete_connection(connection_id), f"removed {connection_id}")
+
+
+def _encoded(file: str | None) -> str:
+    return "" if file is None else base64.b64encode(Path(file).read_bytes()).decode()
 
 
 @click.command()

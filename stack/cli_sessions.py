@@ -22,6 +22,44 @@ def session() -> None:
     """Look at sessions, and end or change them."""
 
 
+@session.command("list")
+@click.option("--state", type=click.Choice(["all", "connected", "disconnected"]), default="all", show_default=True)
+@click.option("--prefix", help="Client ids that begin with this; goes with --state and --as-of only.")
+@click.option("--user", "username")
+@click.option("--address")
+@click.option("--node")
+@click.option("--contains", help="Client ids with this part.")
+@as_of_option
+@limit
+@remote
+def session_list(
+    api: Remote,
+    state: Any,
+    prefix: str | None,
+    username: str | None,
+    address: str | None,
+    node: str | None,
+    contains: str | None,
+    as_of: str | None,
+    limit: int,
+) -> None:
+    """List sessions by client id, or with filters by age."""
+    rows = api.every(
+        lambda at: api.client.list_sessions(
+            cursor=at,
+            state=state,
+            prefix=prefix,
+            username=username,
+            address=address,
+            node=node,
+            contains=contains,
+            as_of=as_of,
+        ),
+        limit,
+    )
+    api.rows(rows, "client_id", "username", "connected", "node", "address", "protocol", "connected_at", "subscriptions")
+
+
 @session.command("show")
 @click.argument("client_id")
 @as_of_option
