@@ -42,6 +42,8 @@ class Api:
     def __init__(self, port: int, timeout: float = 30.0) -> None:
         self.port = port
         self.timeout = timeout
+        self.authorization = ""
+        """Header that every request shows; empty: none."""
         self.checked = True
         """Off for answers so long that holding them against the document takes minutes."""
 
@@ -53,7 +55,8 @@ class Api:
         """Send a request; the answer must be as the document says."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.timeout)
         try:
-            connection.request(method, target, body or None, headers or {})
+            shown = {"authorization": self.authorization} if self.authorization else {}
+            connection.request(method, target, body or None, {**shown, **(headers or {})})
             response = connection.getresponse()
             answer = Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
         finally:
