@@ -279,7 +279,8 @@ class Journal:
             self._apply_own(lane, sealed, read.offset, read.time)
             return
         lane.time = max(lane.time, read.time)
-        self._stamp = max(self._stamp, header.stamp)
+        # The stamp of who is no node counts from the append time on (see Node.apply): what comes behind it is higher.
+        self._stamp = max(self._stamp, header.stamp, lane.time << 16)
         self._apply_frame(
             Applied(
                 read.partition,
