@@ -63,6 +63,7 @@ class Duties:
         self._admin = admin
         self._modules = modules
         self._limits = {name: getattr(settings.mqtt, name) for name in LIMITS}
+        self._limits["acl_default_allow"] = int(settings.clients.acl_default == "allow")
         self._node = node
         self._journal = journal
         self._server = server

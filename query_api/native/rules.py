@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from domain.access import Action, Rules, Who
 from domain.topics import has_wildcard
-from query_api import admin_queries
+from query_api import admin_queries, cluster
 from query_api.access.principal import Permission
 from query_api.admin_queries import Rule as Row
 from query_api.native import etags, outcomes, paging
@@ -195,7 +195,8 @@ async def _verdict(call: Call, wish: Tried) -> Verdict:
     if user is not None and user.superuser:
         return Verdict(True, "superuser", None)
     rows = await admin_queries.rules(store, tenant)
-    rules = Rules([_event(tenant, row) for row in rows], default=True)
+    default = all(one.limits.get("acl_default_allow", 1) for one in await cluster.nodes(store))
+    rules = Rules([_event(tenant, row) for row in rows], default)
     who = Who(wish.client_id, wish.username or "", wish.address)
     decision = rules.check(who, Action(wish.action), wish.topic)
     return Verdict(decision.allowed, "rule" if decision.rule else "default", decision.rule or None)
