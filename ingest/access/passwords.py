@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 _FIRST_GUESS = 0.05
 """Seconds that verifying takes, before any was measured."""
+_NICE = 5
+"""How much the threads leave to others: a third of an equal share of a busy machine is theirs."""
 _hasher = PasswordHasher()
 
 Question = tuple[str, str, str, bytes]
@@ -191,6 +193,6 @@ def _on_loop(
 
 
 def _yield_to_the_loop() -> None:
-    """Let the thread, and those that argon2 starts, have only what the event loop leaves of the machine."""
+    """Let the event loop go first on a busy machine, before this thread and those that argon2 starts."""
     if sys.platform == "linux":
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
