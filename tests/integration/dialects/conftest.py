@@ -1,0 +1,21 @@
+"""One stack for all tests of dialects: what they do is named apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from schemas.settings import KafkaSettings, PostgresSettings
+from tests.integration.dialects.live import Live, live_stack
+
+
+@pytest.fixture(scope="session")
+def live(
+    new_kafka: Callable[..., KafkaSettings],
+    new_postgres: Callable[..., PostgresSettings],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Live]:
+    """Everything that a dialect needs, ready, with an administrator."""
+    with live_stack(new_kafka(), new_postgres(migrated=True), tmp_path_factory.mktemp("dialects")) as stack:
+        yield stack
