@@ -100,7 +100,8 @@ async def put(service: Service, asker: Asker, tenant: str, draft: Draft, mode: s
 
 
 async def remove(service: Service, asker: Asker, tenant: str, connection_id: str) -> Outcome:
-    """Remove a connection: ``done`` or ``not_found``. Raises what commands raise."""
+    """Remove a connection: ``done`` or ``not_found``. Raises InvalidError, and what commands raise."""
+    _text("id", connection_id, MOST_NAME_CHARACTERS, least=1)
     return await service.commands.admin(
         asker, lambda order: ConnectionRemoved(order, tenant, connection_id), in_force=False, tenant=tenant
     )

@@ -44,15 +44,15 @@ class Status(msgspec.Struct, omit_defaults=True):
     error: Error | None = None
 
 
-class View(msgspec.Struct, rename="camel", omit_defaults=True):
+class View(msgspec.Struct, rename="camel", omit_defaults=True, kw_only=True):
     """A connection."""
 
     id: str
     name: str
     url: str
-    credentials: Credentials | None
-    ca: Encoded | None
-    cert: Encoded | None
+    credentials: Credentials | None = None
+    ca: Encoded | None = None
+    cert: Encoded | None = None
     reject_unauthorized: bool
     status: Status
 
@@ -62,14 +62,14 @@ def view(connection: Connection, certificates: Mapping[str, bytes]) -> View:
     shown = {name: Encoded(b64encode(part).decode()) for name, part in certificates.items()}
     named = connection.username or connection.client_id
     return View(
-        connection.connection_id,
-        connection.name,
-        connection.url,
-        Credentials(connection.username, connection.client_id) if named else None,
-        shown.get("ca"),
-        shown.get("cert"),
-        connection.reject_unauthorized,
-        _status(connection),
+        id=connection.connection_id,
+        name=connection.name,
+        url=connection.url,
+        credentials=Credentials(connection.username, connection.client_id) if named else None,
+        ca=shown.get("ca"),
+        cert=shown.get("cert"),
+        reject_unauthorized=connection.reject_unauthorized,
+        status=_status(connection),
     )
 
 
