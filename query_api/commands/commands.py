@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
+import msgspec
+
 from domain.commands import DONE, LATE, WINDOW_MS
 from domain.topics import has_wildcard, valid_filter
 from query_api.commands.order import order_of, without_order
@@ -184,7 +186,9 @@ class Commands:
 
     def _order(self, asker: Asker, tenant: str, make: Callable[[Order], AnyEvent | AdminEvent]) -> Order:
         now = time.time_ns() // 1_000_000
-        return order_of(asker, tenant, make(without_order()), now, int(self._timeout * 1000))
+        event = make(without_order())
+        _keepable(event)
+        return order_of(asker, tenant, event, now, int(self._timeout * 1000))
 
     async def _append(self, partition: int, event: AnyEvent) -> Landed:
         reading = self._watch.freshness
@@ -275,6 +279,13 @@ def _names(tenant: str, client_id: str | None = None) -> None:
     for name, kind in ((tenant, "tenant"), (client_id, "client id")):
         if name is not None and (not name or not storable(name) or len(name.encode()) > MOST_NAME_BYTES):
             raise InvalidError(f"this is no usable {kind}")
+
+
+def _keepable(event: AnyEvent | AdminEvent) -> None:
+    """Raises InvalidError for text that no table can hold: a projector would stop at it."""
+    for name, value in msgspec.structs.asdict(event).items():
+        if isinstance(value, str) and not storable(value):
+            raise InvalidError(f"{name} has characters that can't be kept")
 
 
 def _qos(qos: int) -> None:

@@ -175,6 +175,8 @@ async def refused(service: Service) -> None:
         commands.subscribe(ANN, "default", "c", [Subscription("a/#/b", 0)]),
         commands.unsubscribe(ANN, "default", "c", ["a"] * 1001),
         commands.expire(ANN, "default", -1),
+        commands.kick(ANN, "default", "c", reason="a\0b"),
+        commands.admin(ANN, lambda order: PluginSet(order, "a\0b", True)),
     ):
         with pytest.raises(InvalidError):
             await wrong
