@@ -26,6 +26,8 @@ class DialectSettings:
     """Port of the Cedalo API; 0 serves it on ``api.port``."""
     off: str = ""
     """Dialects that are not served at all: ``emqx4``, ``bifromq``, ``emq2``, ``cedalo``, with commas between."""
+    time_zone: str = "UTC"
+    """Time zone in which dialects write times without one, such as ``Europe/Berlin``."""
 
     @property
     def unserved(self) -> frozenset[str]:

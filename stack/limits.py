@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from ops.loopback import is_loopback
 from schemas.broker_urls import Allowed
@@ -72,6 +73,15 @@ NAME = matching(r"[A-Za-z0-9._-]{1,200}", "letters, digits, dot, underscore and 
 NODE = matching(r"[A-Za-z0-9._@-]{1,200}", "letters, digits, dot, underscore, hyphen and at sign")
 """With an at sign, so that scripts made for ``emq@127.0.0.1`` go on."""
 NOT_EMPTY = Limit("not empty", bool)
+
+
+def _is_time_zone(value: Value) -> bool:
+    try:
+        ZoneInfo(str(value))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
 
 LIMITS: Mapping[str, Limit] = {
     "kafka.bootstrap": HOSTS,
@@ -174,6 +184,7 @@ LIMITS: Mapping[str, Limit] = {
         r"\s*((emqx4|bifromq|emq2|cedalo)\s*(,\s*(emqx4|bifromq|emq2|cedalo)\s*)*)?",
         "empty, or some of emqx4, bifromq, emq2, cedalo with commas between",
     ),
+    "dialects.time_zone": Limit("the name of a time zone, such as Europe/Berlin", _is_time_zone),
     "api.workers": between(1, 256),
     "api.max_streams": between(1, 1_000),
     "api.stall_timeout": SECONDS,

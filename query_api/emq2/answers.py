@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 from litestar.response.base import ASGIResponse
@@ -47,6 +48,11 @@ def result(asked: Asked, value: Any) -> ASGIResponse:
 def done(asked: Asked) -> ASGIResponse:
     """The answer to a change that was made."""
     return result(asked, [])
+
+
+def zone_of(asked: Asked) -> ZoneInfo:
+    """The time zone in which times are written."""
+    return ZoneInfo(asked.service.settings.dialects.time_zone)
 
 
 def coded(code: int, message: str, headers: Mapping[str, str], status: int = 200) -> ASGIResponse:

@@ -18,28 +18,28 @@ from query_api.answers import plain
 from query_api.asked import Asked
 from query_api.cluster import Numbers
 from query_api.emq2 import views
-from query_api.emq2.answers import BAD_RPC, CodedError, result
+from query_api.emq2.answers import BAD_RPC, CodedError, result, zone_of
 from query_api.emq2.dialect import EMQ2
 from query_api.emq2.paths import BASE, segment
 from query_api.endpoint import Handler, endpoint
 from query_api.errors import NotFoundError
 from query_api.service import Service
 
-Told = Callable[[Numbers, bool], Any]
-"""What is told of a node; the second says that the caller sees all tenants."""
+Told = Callable[[Asked, Numbers], Any]
+"""What is told of a node to who asks."""
 
 BY_NODE: dict[str, Told] = {
-    "metrics": lambda numbers, _: views.metrics(numbers),
-    "stats": lambda numbers, _: views.stats(numbers),
-    "listeners": views.listeners,
+    "metrics": lambda _, numbers: views.metrics(numbers),
+    "stats": lambda _, numbers: views.stats(numbers),
+    "listeners": lambda asked, numbers: views.listeners(numbers, asked.principal.everywhere),
 }
 
 
 def routes(service: Service) -> list[HTTPRouteHandler]:
     """The endpoints of this file."""
     made = []
-    for path, told in (("management/nodes", _managed), ("monitoring/nodes", _monitored)):
-        made += _pair(service, path, partial(_nodes, told=told), partial(_node, told=told))
+    made += _pair(service, "management/nodes", partial(_nodes, told=_listed), partial(_node, told=_managed))
+    made += _pair(service, "monitoring/nodes", partial(_nodes, told=_monitored), partial(_node, told=_monitored))
     for name, told_of in BY_NODE.items():
         made += _pair(service, f"monitoring/{name}", partial(_all, told=told_of), partial(_one, told=told_of))
     made.append(endpoint(service, EMQ2, "/status", {"GET": _status}, permissions={"GET": None}))
@@ -66,34 +66,37 @@ async def _numbers_of(asked: Asked) -> Numbers:
     raise NotFoundError("node")
 
 
-def _managed(numbers: Numbers, listed: bool) -> views.Broker:
-    return views.broker(numbers.node, named=listed)
+def _listed(asked: Asked, numbers: Numbers) -> views.Broker:
+    return views.broker(numbers.node, True, zone_of(asked))
 
 
-def _monitored(numbers: Numbers, _: bool) -> views.Monitored:
+def _managed(asked: Asked, numbers: Numbers) -> views.Broker:
+    return views.broker(numbers.node, False, zone_of(asked))
+
+
+def _monitored(_: Asked, numbers: Numbers) -> views.Monitored:
     return views.monitored(numbers)
 
 
 async def _nodes(asked: Asked, told: Told) -> ASGIResponse:
-    return result(asked, [told(one, True) for one in await _numbers(asked)])
+    return result(asked, [told(asked, one) for one in await _numbers(asked)])
 
 
 async def _node(asked: Asked, told: Told) -> ASGIResponse:
-    return result(asked, told(await _numbers_of(asked), False))
+    return result(asked, told(asked, await _numbers_of(asked)))
 
 
 async def _all(asked: Asked, told: Told) -> ASGIResponse:
     """By name of the node; those that do not run have no numbers."""
-    everything = asked.principal.everywhere
     found = await _numbers(asked)
-    return result(asked, {one.node.node: told(one, everything) for one in found if one.node.running})
+    return result(asked, {one.node.node: told(asked, one) for one in found if one.node.running})
 
 
 async def _one(asked: Asked, told: Told) -> ASGIResponse:
     numbers = await _numbers_of(asked)
     if not numbers.node.running:
         raise CodedError(BAD_RPC, "badrpc: nodedown")
-    return result(asked, told(numbers, asked.principal.everywhere))
+    return result(asked, told(asked, numbers))
 
 
 async def _status(asked: Asked) -> ASGIResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import tzinfo
 from functools import partial
 from typing import Any
 
@@ -14,7 +15,7 @@ from query_api import cluster
 from query_api.asked import Asked
 from query_api.cluster import Node
 from query_api.emq2 import views
-from query_api.emq2.answers import OFFLINE, CodedError, done, result
+from query_api.emq2.answers import OFFLINE, CodedError, done, result, zone_of
 from query_api.emq2.bodies import body
 from query_api.emq2.dialect import EMQ2
 from query_api.emq2.outcomes import settled
@@ -37,7 +38,7 @@ class Kind:
     count: str
     total: str
     """In the totals of a tenant."""
-    view: Callable[[Any, Node], Any]
+    view: Callable[[Any, Node, tzinfo], Any]
 
 
 CLIENTS = Kind(
@@ -45,21 +46,21 @@ CLIENTS = Kind(
     "node_sessions/connected",
     "node_session_count/connected",
     "sessions.connected",
-    lambda row, _: views.client(row),
+    lambda row, _, zone: views.client(row, zone),
 )
 SESSIONS = Kind(
     "sessions",
     "node_sessions/all",
     "node_session_count/all",
     "sessions",
-    lambda row, node: views.session(row, node.limits),
+    lambda row, node, zone: views.session(row, node.limits, zone),
 )
 SUBSCRIPTIONS = Kind(
     "subscriptions",
     "node_subscriptions",
     "node_subscription_count",
     "subscriptions",
-    lambda row, _: views.subscription(row),
+    lambda row, _, __: views.subscription(row),
 )
 
 
@@ -101,8 +102,8 @@ async def _of_node(asked: Asked, kind: Kind, one: str) -> ASGIResponse:
     await asked.freshen()
     node = await cluster.node(asked.service.store, node_name)
     total = await _total(asked, kind, node)
-    arguments = (asked.tenant, node.node)
-    return await objects(asked, page, total, kind.query, arguments, lambda row: kind.view(row, node))
+    arguments, zone = (asked.tenant, node.node), zone_of(asked)
+    return await objects(asked, page, total, kind.query, arguments, lambda row: kind.view(row, node, zone))
 
 
 async def _total(asked: Asked, kind: Kind, node: Node) -> int:
@@ -130,7 +131,7 @@ async def _found(asked: Asked, kind: Kind, name: str, node: Node | None) -> list
     state = kind.query.partition("/")[2]
     rows = await store.fetch(f"node_session/{state}", asked.tenant, name, at)
     nodes = {one.node: one for one in await cluster.nodes(store)} if rows else {}
-    return [kind.view(row, nodes[row["node"]]) for row in rows if row["node"] in nodes]
+    return [kind.view(row, nodes[row["node"]], zone_of(asked)) for row in rows if row["node"] in nodes]
 
 
 async def _routes(asked: Asked) -> ASGIResponse:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime, tzinfo
 from typing import Final
 
 UNDEFINED: Final = "undefined"
 _KILO: Final = 1024
 
 
-def when(milliseconds: int) -> str:
+def when(milliseconds: int, zone: tzinfo) -> str:
     """A time in milliseconds since 1970, such as ``2017-04-14 12:50:15``; that was never, ``undefined``."""
     if not milliseconds:
         return UNDEFINED
-    return datetime.fromtimestamp(milliseconds // 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return datetime.fromtimestamp(milliseconds // 1000, zone).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def uptime(milliseconds: int) -> str:

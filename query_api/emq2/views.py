@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any, Final
 
 import msgspec
@@ -125,7 +126,7 @@ class User(View, frozen=True):
     tags: str
 
 
-def client(row: Any) -> Client:
+def client(row: Any, zone: tzinfo) -> Client:
     """The client in a row of ``node_sessions``."""
     return Client(
         client_id=row["client_id"],
@@ -135,11 +136,11 @@ def client(row: Any) -> Client:
         clean_sess=row["clean_start"],
         proto_ver=row["version"],
         keepalive=row["keep_alive"],
-        connected_at=when(row["connected_at"]),
+        connected_at=when(row["connected_at"], zone),
     )
 
 
-def session(row: Any, limits: Mapping[str, int]) -> Session:
+def session(row: Any, limits: Mapping[str, int], zone: tzinfo) -> Session:
     """The session in a row of ``node_sessions``; ``limits`` are those of its node."""
     most = limits.get("max_inflight", DEFAULT_MAX_INFLIGHT)
     return Session(
@@ -152,7 +153,7 @@ def session(row: Any, limits: Mapping[str, int]) -> Session:
         awaiting_rel=row["awaiting_rel"] or 0,
         awaiting_ack=row["inflight"] or 0,
         awaiting_comp=UNDEFINED,
-        created_at=when(row["created_at"]),
+        created_at=when(row["created_at"], zone),
     )
 
 
@@ -168,7 +169,7 @@ def route(one: Any) -> RouteView:
     return RouteView(one["filter"], one["node"])
 
 
-def broker(node: Node, named: bool) -> Broker:
+def broker(node: Node, named: bool, zone: tzinfo) -> Broker:
     """A node for who manages it; ``named`` as in the list."""
     if not node.running:
         return Broker(node.node, UNSET, UNSET, UNSET, UNSET, UNSET, STATUS[node.state])
@@ -177,7 +178,7 @@ def broker(node: Node, named: bool) -> Broker:
         version=node.version,
         sysdescr="mqledger",
         uptime=uptime(node.uptime_ms),
-        datetime=when(node.now),
+        datetime=when(node.now, zone),
         otp_release=_release(node),
         node_status=STATUS[node.state],
     )
