@@ -67,6 +67,7 @@ COUNTERS: Final = (
     _named("mqledger_connects_refused", "CONNECT packets refused.", r"connects\.refused\.(?P<reason>\w+)"),
     _named("mqledger_access_denied", "Denied by access rules.", r"access\.denied\.(?P<action>\w+)"),
     _named("mqledger_retained_refused", "Retained messages that were not kept.", r"retained\.refused"),
+    _named("mqledger_commands", "Commands decided by this node.", r"commands\.(?P<verb>\w+)\.(?P<outcome>\w+)"),
     _named("mqledger_events_void", "Events without effect: of a connection that was not the latest.", r"events\.void"),
     _named("mqledger_frames", "Frames of this node that were applied.", r"log\.frames"),
     _named("mqledger_frames_void", "Frames of fenced incarnations.", r"log\.frames\.void"),
@@ -74,7 +75,7 @@ COUNTERS: Final = (
         "mqledger_ingest_other",
         "Counters without a metric of their own.",
         # errors.protocol is the sum of its parts.
-        r"(?!(packets|bytes|messages|errors|missed|connections|connects|access|log)\.|retained\.refused|events\.void)(?P<name>.+)",
+        r"(?!(packets|bytes|messages|errors|missed|connections|connects|commands|access|log)\.|retained\.refused|events\.void)(?P<name>.+)",
     ),
 )
 GAUGES: Final = (
@@ -125,6 +126,9 @@ class _NodeCollector(Collector):
             value=len(service.poison.put_aside),
         )
         yield GaugeMetricFamily("mqledger_ingest_ready", "1 when the node serves.", value=int(service.ready.ok))
+        yield GaugeMetricFamily(
+            "mqledger_ingest_admin_offset", "Next record of the administration topic to apply.", value=beat.admin
+        )
         info = GaugeMetricFamily("mqledger_ingest_info", "Always 1.", labels=["node", "version", "incarnation"])
         info.add_metric([beat.node, beat.version, str(beat.incarnation)], 1)
         yield info

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from domain.commands import DONE, Command, late
+from domain.commands import COMMAND_TYPES, DONE, Command, late
 from domain.session import At
 from ingest.mqtt.codec import ReasonCode
 from ingest.mqtt.requests import NO_RETAINED, subscribe_code
@@ -36,6 +36,7 @@ from schemas.events import (
     Unsubscribed,
     Unsubscription,
 )
+from schemas.registry import name_of
 
 if TYPE_CHECKING:
     from ingest.mqtt.connection import Connection
@@ -271,6 +272,7 @@ class Commands:
         outcome = CommandDone(
             event.tenant, client_id, event.order.id, verdict.outcome, verdict.codes, verdict.number
         )  # fmt: skip
+        self._node.counters.totals[f"commands.{_VERBS[type(event)]}.{verdict.outcome}"] += 1
         self._node.append(partition, outcome, None, 128 + len(client_id) + 2 * len(verdict.codes))
 
     def _kick(self, session: Session, event: Kick) -> Verdict:
@@ -357,6 +359,7 @@ class Commands:
 
 
 _OVER = object()
+_VERBS = {kind: name_of(kind.KIND) for kind in COMMAND_TYPES}
 
 
 def farewell(what: str, order: Order, reason: str) -> str:
