@@ -31,7 +31,7 @@ from stack.story import Story, endpoints, open_to
 from stack.supervise import Supervisor
 from stack.topics import ensure_topics
 
-KEY_FILE = "connections.key"
+KEY_FILE = "sealing-key"
 """In the data folder: seals the secrets of connections, unless ``connections.keys`` is set."""
 SERVICE_START_SECONDS = 600.0
 """A node folds the log from its beginning before it is ready; it says how far it is in its health."""

@@ -22,8 +22,8 @@ Metrics = dict[str, Metric]
 
 
 def test_the_table_of_metrics_is_what_is_served(run_service: RunService) -> None:
-    services = [run_service(name) for name in ("ingest", "projector", "api")]
-    ingest, _, api = services
+    services = [run_service(name) for name in ("ingest", "projector", "connector", "api")]
+    ingest, *_, api = services
     client = use(ingest, api)
     served: Metrics = {}
     for service in services:
