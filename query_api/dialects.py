@@ -15,6 +15,9 @@ from query_api.cedalo.routes import routes as cedalo_routes
 from query_api.dialect import Dialect
 from query_api.emq2.dialect import EMQ2
 from query_api.emq2.routes import routes as emq2_routes
+from query_api.emqx4.dialect import EMQX4
+from query_api.emqx4.routes import PREFIX as EMQX4_PREFIX
+from query_api.emqx4.routes import routes as emqx4_routes
 from query_api.fluxmq.dialect import FLUXMQ
 from query_api.fluxmq.routes import routes as fluxmq_routes
 from query_api.native.problems import DIALECT as NATIVE
@@ -51,6 +54,7 @@ BASE = Served(FLUXMQ, fluxmq_routes)
 OTHERS: tuple[Served, ...] = (
     Served(NATIVE, native_routes, ("/api/mqledger",)),
     Served(BIFROMQ, bifromq_routes, ("/pub", "/retain", "/session", "/kill", "/sub", "/unsub"), "bifromq_port"),
+    Served(EMQX4, emqx4_routes, (EMQX4_PREFIX,), "emqx4_port"),
     Served(EMQ2, emq2_routes, ("/api/v2",), "emq2_port"),
     Served(
         CEDALO,

@@ -136,3 +136,16 @@ EMQX4_METRICS: Final[Mapping[str, Sources]] = {
     "session.terminated": ("sessions.ended",),
 }
 """Those of EMQX 4.3 and 4.4."""
+EMQX4_STATS: Final[Mapping[str, str]] = {
+    "connections": "sessions.connected",
+    "channels": "sessions.connected",
+    "sessions": "sessions",
+    "topics": "topics",
+    "suboptions": "subscriptions",
+    "subscribers": "subscriptions",
+    "subscriptions": "subscriptions",
+    "subscriptions.shared": "subscriptions.shared",
+    "routes": "topics",
+    "retained": "retained",
+}
+"""Gauges of ours, each of which has a ``count`` and a ``max``."""

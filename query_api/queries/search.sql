@@ -105,3 +105,17 @@ from kinds k cross join lateral (
     offset $18 limit $19
 ) f
 where {sessions_ready} and {kind_wanted};
+
+-- name: subscription_search
+-- A page of subscriptions by filters, in bytewise order of client ids and filters; null is any.
+-- $1: tenant; $2: node; $3: client id; $4: filter; $5: beginning of the filter; $6: QoS; $7: regular expression for the
+-- filter; $8: rows to skip; $9: most rows.
+select u.client_id, u.filter, u.qos, s.node
+from subscriptions u
+join sessions s on s.tenant = u.tenant and s.client_id = u.client_id
+where {subscriptions_ready} and u.tenant = $1 and ($2::text is null or s.node = $2)
+  and ($3::text is null or u.client_id = $3) and ($4::text is null or u.filter = $4)
+  and ($5::text is null or starts_with(u.filter, $5)) and ($6::integer is null or u.qos = $6)
+  and ($7::text is null or u.filter ~ $7) and {alive}
+order by u.tenant, u.client_id, u.filter
+offset $8 limit $9;
