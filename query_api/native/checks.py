@@ -55,8 +55,10 @@ def _query(asked: Asked, operation: Operation) -> Any:
 
 
 def _headers(asked: Asked, operation: Operation) -> Any:
-    given = {name: asked.header(name) for name in _names(operation.headers)}
-    return _converted({name: value for name, value in given.items() if value}, operation.headers)
+    # The first of each name; one that is there and empty is not one that is absent.
+    present = {name.decode("latin-1"): value for name, value in reversed(list(asked.request.scope["headers"]))}
+    wanted = {name: present[name] for name in _names(operation.headers) if name in present}
+    return _converted({name: _utf8(value.strip()) for name, value in wanted.items()}, operation.headers)
 
 
 def _converted(given: Mapping[str, Any], wanted: type[msgspec.Struct]) -> Any:
@@ -117,11 +119,28 @@ async def _body(asked: Asked, operation: Operation) -> Any:
     if not kind:
         raise ProblemError(415, "unsupported-media-type", "The body must be application/json.")
     try:
-        return msgspec.json.decode(raw, type=operation.body)
+        return msgspec.convert(_integral(msgspec.json.decode(raw)), operation.body)
     except msgspec.ValidationError as error:
         raise unprocessable(_readable(error)) from error
-    except (msgspec.DecodeError, UnicodeError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         raise ProblemError(400, "malformed-json", "The body is not JSON.") from error
+
+
+def _utf8(header: bytes) -> str:
+    return header.decode("utf-8", "surrogateescape")
+
+
+def _integral(value: Any) -> Any:
+    """The value with whole numbers as such: to JSON, 1.0 is an integer."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [_integral(one) for one in value]
+        case dict():
+            return {name: _integral(one) for name, one in value.items()}
+        case _:
+            return value
 
 
 def _readable(error: Exception) -> str:

@@ -24,6 +24,11 @@ _TOKEN: Final[Document] = {"type": "string", "pattern": PATTERN}
 _COUNT: Final[Document] = {"type": "integer", "minimum": 0}
 _ALWAYS: Final = (400, 401, 403, 405, 406, 429, 500, 503)
 _WITH_BODY: Final = (413, 415, 422)
+_TOO_LONG: Final[Document] = {
+    "414": {"description": "The target is longer than 64 KiB; no body"},
+    "431": {"description": "The headers are longer than 512 KiB; no body"},
+}
+"""Of the server itself."""
 
 
 def document(operations: Sequence[Operation]) -> Document:
@@ -166,6 +171,7 @@ def _responses(one: Operation) -> Document:
             "description": "As `If-None-Match` says",
             "headers": _references("ETag", "Cache-Control", "X-Correlation-Id", *_FRESH),
         }
+    responses |= _TOO_LONG
     for status in sorted({*_ALWAYS, *one.errors, *(_WITH_BODY if one.body is not None else ())}):
         responses[str(status)] = {"$ref": f"#/components/responses/{_name(status)}"}
     return responses

@@ -1,0 +1,1 @@
+"""Hostile and odd requests by the thousand, from OpenAPI documents, at a running API: see ``__main__``."""
