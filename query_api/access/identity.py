@@ -96,7 +96,7 @@ class Access:
         if site and site not in ("same-origin", "none"):
             raise ForbiddenError("this was sent by a page of another site")
         origin = asked.header("origin")
-        if origin and urlsplit(origin).netloc.lower() != asked.header("host").lower():
+        if origin and origin.lower().partition("://")[2] != asked.header("host").lower():
             raise ForbiddenError("this was sent by a page of another origin")
 
     def _unnamed(self, asked: Asked) -> Principal:
@@ -127,8 +127,16 @@ def _named_as_loopback(asked: Asked) -> bool:
     """Whether the caller meant this machine: not a name that somebody pointed here, not a proxy for others."""
     if any(asked.header(name) for name in _PROXIED):
         return False
-    host = urlsplit(f"//{asked.header('host')}").hostname
-    return host is not None and is_loopback(host)
+    host = _host(f"//{asked.header('host')}")
+    return is_loopback(host)
+
+
+def _host(url: str) -> str:
+    """The host in a URL; empty when there is none to be read."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _now() -> int:
