@@ -498,6 +498,51 @@ async def test_the_default_may_be_to_deny() -> None:
         assert suback == SubackPacket(1, (NOT_AUTHORIZED,))
 
 
+async def test_a_command_subscribes_a_client_to_what_rules_allow_only() -> None:
+    """Given a session, connected or away, when somebody subscribes it on its behalf, then its rules are asked."""
+    async with house(rule(False, "secret/#", client_id="a")) as it:
+        peer = await it.client("a")
+        session = it.broker.node.sessions["default", "a"]
+        for _ in range(2):
+            assert not it.broker.access.may_subscribe(session, "secret/x")
+            assert it.broker.access.may_subscribe(session, "x")
+            peer.say(DisconnectPacket())
+        assert session.connection is None
+
+
+async def test_what_is_remembered_is_forgotten_by_topic() -> None:
+    async with house(rule(False, "no")) as it:
+        peer = await it.client()
+        peer.say(publish("yes", 1), publish("no", 2), publish("other", 3))
+        judge = peer.connection.judged()
+        assert set(judge.publishable) == {"yes", "other"}
+        it.broker.access.forget(peer.connection, "yes")
+        assert set(judge.publishable) == {"other"}
+        it.broker.access.forget(peer.connection, "")
+        assert set(judge.publishable) == set()
+        assert codes(peer.say(publish("yes", 1), publish("no", 2))) == [("puback", 1, 0), ("puback", 2, 0x87)]
+
+
+@pytest.mark.parametrize("landed", [True, False])
+async def test_a_denied_publish_is_answered_once_when_an_append_fails(landed: bool) -> None:
+    """Given denied publishes on their way to the log, when the append fails and is made again, whether or not it had
+    landed, then each is answered once."""
+    async with house(rule(False, "no")) as it:
+        peer = await it.client()
+        data = b"".join(encode(publish("no", n, qos), V5) for n, qos in ((1, 1), (2, 2)))
+        peer.heard.clear()
+        peer.connection.data_received(data)
+        partition = peer.connection.partition
+        it.broker.journal.seal(partition)
+        late = it.broker.rebuild([] if landed else [partition])
+        it.broker.drain()
+        for flight in late:
+            flight.land()
+        it.broker.watch()
+        assert codes(peer.heard) == [("puback", 1, 0x87), ("pubrec", 2, 0x87)]
+        assert (peer.connection.receiving, peer.connection.pending) == (0, 0)
+
+
 # Passwords
 
 

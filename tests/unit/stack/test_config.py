@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ingest.main import check
 from query_api import tokens
 from schemas.settings import Secret, SettingsError
 from stack.cli import cli
@@ -217,6 +218,13 @@ def test_an_address_that_others_reach_must_be_allowed_by_name(address: str, swit
     assert f"({switch}=true)" in refusal({address: "0.0.0.0"})
     load(None, {address: "0.0.0.0", switch: "true"})
     load(None, {address: "::1"})
+
+
+def test_mqtt_may_listen_beyond_loopback_where_passwords_are_required() -> None:
+    settings = load(None, {"MQLEDGER_MQTT__HOST": "0.0.0.0", "MQLEDGER_MQTT__AUTHENTICATION": "required"}).ingest
+    check(settings)
+    with pytest.raises(SettingsError, match="anyone may connect"):
+        check(dataclasses.replace(settings, mqtt=dataclasses.replace(settings.mqtt, authentication="open")))
 
 
 def test_a_worker_without_a_name_has_that_of_its_host() -> None:
