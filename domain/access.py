@@ -73,17 +73,17 @@ class BoundRule(NamedTuple):
 class Rule:
     """An access rule, parsed. One that can't be understood fits nobody if it allows, and everybody if it denies."""
 
-    __slots__ = ("_flawed", "_network", "_rule")
+    __slots__ = ("_network", "event", "flawed")
 
-    def __init__(self, rule: AclAdded) -> None:
-        self._rule = rule
-        self._network = _network(rule.address)
-        self._flawed = bool(flaw_of_rule(rule))
+    def __init__(self, event: AclAdded) -> None:
+        self.event = event
+        self._network = _network(event.address)
+        self.flawed = bool(flaw_of_rule(event))
 
     def bind(self, who: Who) -> BoundRule | None:
         """The rule for a client; None when it does not concern it."""
-        rule, name = self._rule, self._rule.order.id
-        if self._flawed:
+        rule, name = self.event, self.event.order.id
+        if self.flawed:
             return None if rule.allow else BoundRule(name, False, "all", "#", False)
         if (rule.username and rule.username != who.username) or (rule.client_id and rule.client_id != who.client_id):
             return None
@@ -96,21 +96,45 @@ class Rule:
 
 
 class Rules:
-    """The access rules of a tenant, in order."""
+    """The access rules of a tenant, in order. Those that name a client or a user are found by that name, so that a
+    client costs what its own rules and the general ones do."""
 
-    def __init__(self, rules: Iterable[AclAdded], default: bool) -> None:
-        """``default`` says whether what no rule fits is allowed."""
-        self._rules = [Rule(rule) for rule in rules]
+    def __init__(self, rules: Iterable[AclAdded], default: bool, before: Rules | None = None) -> None:
+        """``default`` says whether what no rule fits is allowed. ``before`` are older rules of the tenant, of which is
+        taken what is still the same."""
+        known = before.parsed if before is not None else {}
         self.default = default
+        self.parsed: dict[str, Rule] = {}
+        """By id."""
+        self._general: list[tuple[int, Rule]] = []
+        self._by_name: dict[tuple[str, str], list[tuple[int, Rule]]] = {}
+        for place, event in enumerate(rules):
+            rule = known.get(event.order.id)
+            if rule is None or rule.event is not event:
+                rule = Rule(event)
+            self.parsed[event.order.id] = rule
+            self._found_by(rule).append((place, rule))
+
+    def _found_by(self, rule: Rule) -> list[tuple[int, Rule]]:
+        if rule.flawed or not (rule.event.client_id or rule.event.username):
+            return self._general
+        kind = "clientid" if rule.event.client_id else "username"
+        return self._by_name.setdefault((kind, rule.event.client_id or rule.event.username), [])
 
     def bind(self, who: Who) -> BoundRules:
         """The rules as they stand for one client."""
-        bound = (rule.bind(who) for rule in self._rules)
+        own = self._by_name.get(("clientid", who.client_id), []), self._by_name.get(("username", who.username), [])
+        mine = sorted([*self._general, *own[0], *own[1]], key=_place) if any(own) else self._general
+        bound = (rule.bind(who) for _, rule in mine)
         return BoundRules(tuple(rule for rule in bound if rule is not None), self.default)
 
     def check(self, who: Who, action: Action, topic: str) -> Decision:
         """What becomes of a client's wish, and which rule decides."""
         return self.bind(who).check(action, topic)
+
+
+def _place(item: tuple[int, Rule]) -> int:
+    return item[0]
 
 
 class BoundRules(NamedTuple):

@@ -150,10 +150,12 @@ class Access:
         return rights
 
     def _judge_by(self, tenant: str, rights: Rights) -> None:
-        if self._admin.plugins.get(ACL, True):
-            rights.change(self._admin.rules_of(tenant), self.settings.acl_default == "allow")
-        else:
-            rights.change((), True)
+        if not self._admin.plugins.get(ACL, True):
+            rights.change(False, list, True)
+            return
+        default = self.settings.acl_default == "allow"
+        judging = bool(self._admin.rules.get(tenant)) or not default
+        rights.change(judging, lambda: self._admin.rules_of(tenant), default)
 
     # Being in
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from domain.access import Action, Decision, Rules, Who
 from schemas.admin import AclAdded
@@ -12,22 +12,33 @@ _LONGEST = 256
 
 
 class Rights:
-    """The access rules of a tenant, shared by its connections. Only :mod:`ingest.access.access` changes it."""
+    """The access rules of a tenant, shared by its connections. Only :mod:`ingest.access.access` changes it.
 
-    __slots__ = ("judging", "rules", "version")
+    Rules that come by the thousand are put in order when somebody asks, not for each.
+    """
+
+    __slots__ = ("_rules", "_stale", "judging", "version")
 
     def __init__(self) -> None:
         self.judging = False
         """Whether anything has to be asked at all. Read by the hot path."""
-        self.rules = Rules([], True)
+        self._rules = Rules([], True)
+        self._stale: Callable[[], Rules] | None = None
         self.version = 0
         """Moves when what was remembered is to be forgotten."""
 
-    def change(self, rules: Iterable[AclAdded], default: bool) -> None:
-        """Other rules from here on, and another answer where none fits."""
-        rules = list(rules)
-        self.rules = Rules(rules, default)
-        self.judging = bool(rules) or not default
+    @property
+    def rules(self) -> Rules:
+        """As they are now."""
+        if self._stale is not None:
+            self._rules, self._stale = self._stale(), None
+        return self._rules
+
+    def change(self, judging: bool, rules: Callable[[], Iterable[AclAdded]], default: bool) -> None:
+        """Other rules from here on, in order, and another answer where none fits."""
+        before = self._rules
+        self._stale = lambda: Rules(rules(), default, before)
+        self.judging = judging
         self.version += 1
 
     def forget(self) -> None:

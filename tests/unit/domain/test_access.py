@@ -188,6 +188,28 @@ def test_a_ban_is_in_force_until_its_end_and_in_its_tenant(kind: str, who: str) 
     assert ban_of({("t", kind, who): ban(kind, who)}, "t", ALICE, 2**50) is not None
 
 
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.sampled_from(["", "sensor-1", "other"]), st.sampled_from(["", "alice", "bob"])),
+        max_size=8,
+    )
+)
+def test_rules_that_name_somebody_keep_their_place(made: list[tuple[bool, str, str]]) -> None:
+    rules = [
+        AclAdded(order(str(n)), "t", allows, "all", "x", user, client_id)
+        for n, (allows, client_id, user) in enumerate(made)
+    ]
+    first = [r for r in rules if r.client_id in ("", "sensor-1") and r.username in ("", "alice")][:1]
+    wanted = Decision(first[0].allow, first[0].order.id) if first else Decision(True, "")
+    assert Rules(rules, True).check(ALICE, PUBLISH, "x") == wanted
+    assert Rules(rules, True, Rules(rules[::2], False)).check(ALICE, PUBLISH, "x") == wanted
+
+
+def test_another_rule_of_the_same_name_takes_its_place() -> None:
+    before = Rules([allow("x", name="1")], False)
+    assert not Rules([deny("x", name="1")], True, before).check(ALICE, PUBLISH, "x").allowed
+
+
 def test_flaws_are_told() -> None:
     assert flaw_of_rule(allow("a/%c/#")) == ""
     assert "filter" in flaw_of_rule(allow("a/#/b"))
