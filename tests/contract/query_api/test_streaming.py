@@ -73,7 +73,7 @@ def test_everything_in_bounded_memory(api: Api, tables: Tables, shared_api: tupl
     before = resident(service)
     highest, taken = before, bytearray()
     with socket.create_connection(("127.0.0.1", api.port), timeout=60) as client:
-        client.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        client.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         looked = 0
         while part := client.recv(1 << 16):
             taken += part
@@ -120,7 +120,7 @@ def test_all_subscriptions_are_streamed_too(api: Api, tables: Tables) -> None:
 def test_a_client_that_goes_away_holds_nothing(api: Api, tables: Tables) -> None:
     fill(tables, 60_000)
     with socket.create_connection(("127.0.0.1", api.port), timeout=30) as client:
-        client.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: localhost\r\n\r\n")
         client.recv(100)
         eventually_sync(lambda: waiting(tables) == 1, 10, "no stream waits")
     eventually_sync(lambda: waiting(tables) == 0, 10, "a transaction is still open")
@@ -131,7 +131,7 @@ def test_a_client_that_takes_nothing_is_cut_off(tables: Tables, start_api: Start
     api, _ = start_api(tables.settings, api__stall_timeout=0.5, api__max_streams=1)
     api.checked = False
     with socket.create_connection(("127.0.0.1", api.port), timeout=30) as client:
-        client.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\n\r\n")
+        client.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: localhost\r\n\r\n")
         client.recv(100)
         # The only stream is taken: the next one is told to come again, within bounded time.
         begun = time.monotonic()
@@ -145,7 +145,7 @@ def test_a_client_that_takes_nothing_is_cut_off(tables: Tables, start_api: Start
 def test_a_failure_on_the_way_does_not_look_like_the_end(api: Api, tables: Tables) -> None:
     fill(tables, 60_000)
     with socket.create_connection(("127.0.0.1", api.port), timeout=30) as client:
-        client.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        client.sendall(b"GET /api/v1/sessions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         taken = client.recv(100)
         eventually_sync(lambda: kill_waiting(tables) == 1, 10, "no stream waits")
         while part := client.recv(1 << 16):
