@@ -97,8 +97,9 @@ def asker(asked: Asked, body: bytes = b"") -> Asker:
 
 
 def _said(asked: Asked) -> list[tuple[bytes, bytes]]:
-    """The headers of the dialect, which are those with an underscore."""
-    return sorted((name, value) for name, value in asked.request.scope["headers"] if b"_" in name)
+    """The headers of the dialect: these, and all with an underscore."""
+    headers = asked.request.scope["headers"]
+    return sorted((name, value) for name, value in headers if b"_" in name or name in (b"topic", b"qos"))
 
 
 def _given_id(asked: Asked) -> int | None:

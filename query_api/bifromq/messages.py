@@ -45,7 +45,19 @@ async def _publish(asked: Asked) -> ASGIResponse:
     qos = number(named(asked, "qos"))
     if qos not in (0, 1, 2):
         raise WordError(400, "Invalid QoS")
-    outcome = await _published(asked, of, topic, qos, report=True)
+    payload = await asked.body(MOST_BODY_BYTES)
+    outcome = _landed(
+        await asked.service.commands.publish(
+            asker(asked, payload),
+            of,
+            _client(asked),
+            topic,
+            payload,
+            qos=qos,
+            report=True,
+            properties=_properties(asked),
+        )
+    )
     return answered(asked, "OK" if outcome.count else "NO_MATCH")
 
 
@@ -55,37 +67,28 @@ async def _retain(asked: Asked) -> ASGIResponse:
     qos = number(named(asked, "qos"))
     if qos not in (0, 1, 2) or has_wildcard(topic) or len(topic.encode()) > MOST_TOPIC_BYTES:
         raise WordError(400)
+    client, properties = _client(asked), _properties(asked)
     if not await _retaining(asked):
         raise WordError(401)
-    await _published(asked, of, topic, qos, retain=True, deliver=False, report=False)
-    return answered(asked, "RETAINED" if await asked.body(MOST_BODY_BYTES) else "CLEARED")
-
-
-async def _published(
-    asked: Asked,
-    of: str,
-    topic: str,
-    qos: int,
-    *,
-    retain: bool = False,
-    deliver: bool = True,
-    report: bool,
-) -> Outcome:
-    """The message is in the log; with ``report`` it is known how many sessions it matched. Raises WordError."""
-    client, properties = _client(asked), _properties(asked)
     payload = await asked.body(MOST_BODY_BYTES)
-    outcome = await asked.service.commands.publish(
-        asker(asked, payload),
-        of,
-        client,
-        topic,
-        payload,
-        qos=qos,
-        retain=retain,
-        deliver=deliver,
-        report=report,
-        properties=properties,
+    _landed(
+        await asked.service.commands.publish(
+            asker(asked, payload),
+            of,
+            client,
+            topic,
+            payload,
+            qos=qos,
+            retain=True,
+            deliver=False,
+            properties=properties,
+        )
     )
+    return answered(asked, "RETAINED" if payload else "CLEARED")
+
+
+def _landed(outcome: Outcome) -> Outcome:
+    """The outcome of a message that is in the log; how many sessions it matched is known if that was asked."""
     if not outcome.known or outcome.outcome != "done":
         raise WordError(*REJECTED)
     return outcome

@@ -87,6 +87,7 @@ def live_stack(kafka: KafkaSettings, postgres: PostgresSettings, folder: Path, *
     settings: dict[str, object] = {
         "ingest__node": NODE,
         "dialects__emq2_port": free_port(),
+        "dialects__emqx4_port": free_port(),
         "dialects__bifromq_port": free_port(),
         "access__first_secret_file": str(secret),
         **overrides,

@@ -169,7 +169,8 @@ def walk_nodes(walk: Walk) -> None:
         assert walk(f"GET {BASE}/{path}/{{node}}", node=NODE)
         assert walk(f"GET {BASE}/{path}/{{node}}", node="nobody") == 404
     assert walk(f"GET {BASE}/monitoring/listeners")[NODE][0]["protocol"] == "mqtt:tcp"
-    assert walk(f"GET {BASE}/monitoring/listeners/{{node}}", node=NODE)[0]["current_clients"] >= 1
+    # Known with the next heartbeat.
+    eventually_sync(lambda: walk(f"GET {BASE}/monitoring/listeners/{{node}}", node=NODE)[0]["current_clients"] >= 1)
     assert walk(f"GET {BASE}/monitoring/listeners/{{node}}", node="nobody") == 404
 
 
