@@ -25,7 +25,7 @@ from ingest.node.dues import Dues
 from ingest.node.payloads import Payloads
 from ingest.node.quotas import Quotas
 from ingest.node.ring import Message, Ring, RingFrame
-from ingest.node.routes import Routes
+from ingest.node.routes import Routes, Taken
 from ingest.node.session import Home, Session
 from ingest.settings import IngestSettings
 from schemas.events import (
@@ -86,7 +86,8 @@ class Node:
         self.sessions: dict[tuple[str, str], Session] = {}
         self.homes = [Home(p) for p in range(partitions)]
         self.routes: dict[str, Routes] = {}
-        self.quotas = Quotas(settings.mqtt, self.sessions, self.routes)
+        self.taken = Taken()
+        self.quotas = Quotas(settings.mqtt, self.sessions, self.routes, self.taken)
         self.ring = Ring(partitions, settings.log.ring_bytes)
         self.counters = Counters()
         self.incarnations: set[int] = set()
@@ -154,7 +155,7 @@ class Node:
         """Routes and retained messages of a tenant, made when first needed."""
         routes = self.routes.get(name)
         if routes is None:
-            routes = self.routes[name] = Routes()
+            routes = self.routes[name] = Routes(self.taken)
         return routes
 
     # Applying

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
 from domain.retained import Retained, most_bytes
-from ingest.node.routes import Routes
+from ingest.node.routes import Routes, Taken
 from ingest.settings import MqttSettings
 
 if TYPE_CHECKING:
@@ -36,11 +36,16 @@ class Quotas:
     the stores of the tenants hold, ``_all`` their sum, ``_full`` the tenants that not every message fits into."""
 
     def __init__(
-        self, settings: MqttSettings, sessions: Mapping[tuple[str, str], Session], routes: Mapping[str, Routes]
+        self,
+        settings: MqttSettings,
+        sessions: Mapping[tuple[str, str], Session],
+        routes: Mapping[str, Routes],
+        taken: Taken,
     ) -> None:
         self._settings = settings
         self._sessions = sessions
         self._routes = routes
+        self._taken = taken
         self._largest = most_bytes("/" * settings.max_topic_levels, 2 * settings.max_packet_size)
         self._most = _Store(settings.max_retained_messages, settings.max_retained_bytes)
         self._most_of_one = _Store(
@@ -69,11 +74,7 @@ class Quotas:
     def subscriptions_left(self, tenant: str) -> int:
         """How many subscriptions there is still room for in a tenant."""
         routes = self._routes.get(tenant)
-        taken = max(
-            sum(routes.subscriptions for routes in self._routes.values()),
-            sum(routes.levels for routes in self._routes.values()),
-        )
-        left = self._settings.max_subscriptions - taken
+        left = self._settings.max_subscriptions - max(self._taken.subscriptions, self._taken.levels)
         most = self._settings.max_subscriptions_per_tenant
         if not most:
             return left

@@ -32,10 +32,21 @@ class Target:
 Targets = tuple[Target, ...]
 
 
+class Taken:
+    """What the subscriptions of all tenants take. Invariant: the sums of what their :class:`Routes` have."""
+
+    __slots__ = ("levels", "subscriptions")
+
+    def __init__(self) -> None:
+        self.subscriptions = 0
+        self.levels = 0
+
+
 class Routes:
     """Subscriptions and retained messages of one tenant."""
 
-    def __init__(self) -> None:
+    def __init__(self, taken: Taken) -> None:
+        self._taken = taken
         self._trie: FilterTrie[Session, Subscription] = FilterTrie()
         self.cache: TopicCache[Targets] = TopicCache(self._find, weigh=len)
         self.retained = RetainedStore()
@@ -55,15 +66,22 @@ class Routes:
 
     def add(self, session: Session, subscription: Subscription) -> None:
         """Begin to match, or match with new options."""
+        levels = self._trie.levels
         if self._trie.put(subscription.filter, session, subscription):
-            self.subscriptions += 1
+            self._count(1, self._trie.levels - levels)
         self.cache.changed(subscription.filter)
 
     def remove(self, session: Session, topic_filter: str) -> None:
         """Stop matching."""
+        levels = self._trie.levels
         if self._trie.remove(topic_filter, session):
-            self.subscriptions -= 1
+            self._count(-1, self._trie.levels - levels)
             self.cache.changed(topic_filter)
+
+    def _count(self, subscriptions: int, levels: int) -> None:
+        self.subscriptions += subscriptions
+        self._taken.subscriptions += subscriptions
+        self._taken.levels += levels
 
     def remove_all(self, session: Session, filters: Iterable[str]) -> None:
         """Stop matching anything for a session."""
