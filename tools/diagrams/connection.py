@@ -11,7 +11,7 @@ from tools.diagrams.text import mermaid
 
 TRANSITIONS: dict[str, tuple[tuple[str, ...], str, str]] = {
     "__init__": (("[*]",), "NEW", "socket accepted"),
-    "_connect": (("NEW",), "CONNECTING", "CONNECT decided on: connected or refused appended"),
+    "_connect": (("NEW",), "CONNECTING", "CONNECT came: connected or refused appended, once its password is verified"),
     "connected": (("CONNECTING",), "OPEN", "the node applied connected: CONNACK"),
     "connection_lost": (("NEW", "CONNECTING", "OPEN"), "CLOSED", "the socket is gone"),
     "close": (
