@@ -22,7 +22,15 @@ from tests.stackkit.services import ROOT, guarded
 
 UP_SECONDS = 120.0
 STOP_SECONDS = 60.0
-PORTS = ("MQTT__PORT", "INGEST__HTTP_PORT", "PROJECTOR__HTTP_PORT", "API__PORT", "LOCAL__KAFKA_PORT")
+PORTS = (
+    "MQTT__PORT",
+    "INGEST__HTTP_PORT",
+    "PROJECTOR__HTTP_PORT",
+    "CONNECTOR__HTTP_PORT",
+    "API__PORT",
+    "LOCAL__KAFKA_PORT",
+)
+TOGETHER = {f"{PREFIX}DIALECTS__{name}_PORT": "0" for name in ("EMQX4", "BIFROMQ", "EMQ2", "CEDALO")}
 PORT_OF_POSTGRES = "LOCAL__POSTGRES_PORT"
 
 
@@ -32,7 +40,7 @@ class Whole(View):
     def __init__(self, data: Path) -> None:
         """``data`` is made by the command itself."""
         self._ports = {name: free_port() for name in (*PORTS, PORT_OF_POSTGRES)}
-        self._settings_up = {f"{PREFIX}{name}": str(port) for name, port in self._ports.items()}
+        self._settings_up = {f"{PREFIX}{name}": str(port) for name, port in self._ports.items()} | TOGETHER
         self._data = data
         self._said = data.with_suffix(".txt")
         self._process: subprocess.Popen[bytes] | None = None

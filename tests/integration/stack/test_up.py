@@ -35,6 +35,7 @@ FREE_PORTS = {
         "PROJECTOR__HTTP_PORT",
         "CONNECTOR__HTTP_PORT",
         "API__PORT",
+        *(f"DIALECTS__{name}_PORT" for name in ("EMQX4", "BIFROMQ", "EMQ2", "CEDALO")),
         "LOCAL__KAFKA_PORT",
         "LOCAL__POSTGRES_PORT",
     )
@@ -148,6 +149,8 @@ async def test_up_follows_restarts_and_stops_in_order_and_keeps_its_data(up: Up)
     await up.ready()
     connect(up, "kept")
     await eventually(lambda: sessions(up) == ["kept"], 20)
+    secret = await first_secret(up)
+    assert "on this machine anyone may read without an account" in up.said
 
     status = subprocess.run(
         command("status"),
@@ -159,6 +162,7 @@ async def test_up_follows_restarts_and_stops_in_order_and_keeps_its_data(up: Up)
     )
     assert status.returncode == 0, status.stdout + status.stderr
     assert "behind the log" in status.stdout
+    assert secret not in status.stdout
 
     second = subprocess.run(
         command("up", "--data", str(up.data)),
@@ -185,9 +189,32 @@ async def test_up_follows_restarts_and_stops_in_order_and_keeps_its_data(up: Up)
     assert not tree_of(up.data)
     assert not (up.data / LOCAL_FILE).exists()
 
+    assert up.said.count(secret) == 1
+    holding = [file for file in up.data.rglob("*") if file.is_file() and secret.encode() in file.read_bytes()]
+    assert holding == [up.data / "up.txt"], "it is told on the screen and kept nowhere"
+
     up.start()
     await up.ready()
     await eventually(lambda: sessions(up) == ["kept"], 20)
+    assert account(up, secret) == 200
+    assert "first administrator" not in up.said
+
+
+async def first_secret(up: Up) -> str:
+    """The password of the first administrator, which works."""
+    told = re.compile(r"first administrator is admin with the password (\S+);")
+    await eventually(lambda: told.search(up.said) is not None, 30, lambda: up.said)
+    (secret,) = told.findall(up.said)
+    assert account(up, secret) == 200
+    assert account(up, "wrong") == 401
+    return secret
+
+
+def account(up: Up, secret: str) -> int:
+    """The status of a request with a password."""
+    return httpx.get(
+        f"http://127.0.0.1:{up.ports['api']}/api/v1/sessions", auth=("admin", secret), trust_env=False
+    ).status_code
 
 
 async def test_a_killed_up_leaves_no_orphan_and_can_be_started_at_once(up: Up) -> None:
