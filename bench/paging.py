@@ -274,6 +274,7 @@ def api(folder: Path, settings: PostgresSettings) -> Iterator[tuple[Address, lis
         DSN_VARIABLE: settings.dsn.reveal(),
         "MQLEDGER_POSTGRES__SCHEMA": settings.schema,
         "MQLEDGER_API__PORT": str(address.port),
+        **{f"MQLEDGER_DIALECTS__{name}_PORT": "0" for name in ("EMQX4", "BIFROMQ", "EMQ2", "CEDALO")},
         "MQLEDGER_API__TOKEN_KEYS": KEY,
         "MQLEDGER_LOGGING__LEVEL": "warning",
     }
