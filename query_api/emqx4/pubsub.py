@@ -35,7 +35,8 @@ HTTP: Final = "http"
 """In whose name a message is published that names nobody."""
 MOST_BATCH: Final = 1_000
 MOST_TOPIC_BYTES: Final = 65_535
-MOST_LEVELS: Final = 128
+MOST_LEVELS: Final = 65_535
+"""As many as a topic can have; the node that subscribes has a limit of its own."""
 FAILED: Final = 0x80
 """Codes from here on say that a filter was refused (MQTT 5, sections 3.9.3 and 3.11.3)."""
 
