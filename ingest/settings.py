@@ -117,7 +117,8 @@ class LogSettings:
     poison: str = "stop"
     """What to do at a record that cannot be read: stop (the node) or skip (it goes on without what the record says)."""
     quarantine: str = ""
-    """Records to go on without, whatever poison says: comma separated partition/offset."""
+    """Records to go on without, whatever poison says: comma separated partition/offset; one of the administration,
+    which poison never skips, as admin/offset."""
     lost: str = ""
     """Partitions that have lost their end and may be gone on with: comma separated partition/offset, as a refused
     start names them."""

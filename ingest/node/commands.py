@@ -49,7 +49,7 @@ WRONG_USER = "wrong_user"
 UNKNOWN = "unknown"
 
 _CHUNK = 2_000
-"""Sessions that an ``expire`` ends before it waits for the log."""
+"""Sessions that an ``expire`` ends before it waits for the log; how many effects may be under way for it to go on."""
 _TRIES = 3
 """How often a command is decided on again because its client came back at that very moment."""
 _MOST_TEXT = 512
@@ -201,8 +201,9 @@ class Commands:
         """Decide what has waited for something that was applied. Called at the end of each frame."""
         while self._settled:
             self._applied(self._settled.pop(0))
-        while self._work and next(self._work[0], _OVER) is _OVER:
-            self._work.popleft()
+        while self._work and len(self._under_way) < _CHUNK:
+            if next(self._work[0], _OVER) is _OVER:
+                self._work.popleft()
 
     def _applied(self, effect: Effect) -> None:
         turn = self._under_way[effect.key]
@@ -244,7 +245,7 @@ class Commands:
 
     def _decide(self, event: Any, at: At, tries: int) -> Verdict:
         session = self._node.sessions.get((event.tenant, event.client_id))
-        verdict = self._verdict(session, event)
+        verdict = self._verdict(session if session is None or session.partition == at.partition else None, event)
         if verdict.effect is not None:
             text = farewell("kicked", event.order, event.reason) if isinstance(event, Kick) else ""
             self._append(Effect(self, event, at, (event.tenant, event.client_id), text, tries), verdict)
