@@ -442,7 +442,7 @@ class Client:
         if_match: str | None = None,
         if_none_match: str | None = None,
     ) -> models.Outcome:
-        """Make a user, or give it another password."""
+        """Make a user, or give it another password; connections with the old one end."""
         return self._transport.request(
             "PUT",
             f"/users/{segment(username)}",
@@ -460,7 +460,7 @@ class Client:
         idempotency_key: str | None = None,
         if_match: str | None = None,
     ) -> models.Outcome:
-        """Remove a user. Connections that it has stay; it can't make new ones."""
+        """Remove a user; its connections end."""
         return self._transport.request(
             "DELETE",
             f"/users/{segment(username)}",
@@ -638,7 +638,7 @@ class Client:
         if_match: str | None = None,
         if_none_match: str | None = None,
     ) -> models.Outcome:
-        """Ban a client id, user or address. Who is connected stays so: see `kick_session`."""
+        """Ban a client id, user or address; who is connected is disconnected."""
         return self._transport.request(
             "PUT",
             f"/bans/{segment(kind)}/{segment(who)}",

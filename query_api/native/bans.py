@@ -87,7 +87,7 @@ async def get_ban(call: Call) -> Reply:
     "PUT", "/bans/{kind}/{who}", body=BanGiven, errors=(404,), example=Example(_PATH, body={"reason": "noisy"})
 )
 async def put_ban(call: Call) -> Reply:
-    """Ban a client id, user or address. Who is connected stays so: see `kick_session`."""
+    """Ban a client id, user or address; who is connected is disconnected."""
     etags.require_match(call, await _find(call))
     now = time.time_ns() // 1_000_000
     given, tenant, mode = call.body, call.tenant, outcomes.mode(call)

@@ -92,14 +92,14 @@ async def get_user(call: Call) -> Reply:
     "PUT", "/users/{username}", body=UserGiven, example=Example(_PATH, body={"password": "battery staple"})
 )
 async def put_user(call: Call) -> Reply:
-    """Make a user, or give it another password."""
+    """Make a user, or give it another password; connections with the old one end."""
     etags.require_match(call, await _find(call))
     return outcomes.put(await _set(call, call.path["username"], outcomes.mode(call)))
 
 
 @section.command("DELETE", "/users/{username}", example=Example(_PATH))
 async def delete_user(call: Call) -> Reply:
-    """Remove a user. Connections that it has stay; it can't make new ones."""
+    """Remove a user; its connections end."""
     etags.require_match(call, await _find(call))
     tenant, username = call.tenant, call.path["username"]
     return outcomes.reply(await outcomes.ask(call, lambda order: UserRemoved(order, tenant, username)))

@@ -1,0 +1,404 @@
+"""The native API on a live stack: every operation by its own example, effects on real clients, conditions, tenants."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from ingest.mqtt.codec import DisconnectPacket, ReasonCode
+from query_api.native.operation import Operation
+from query_api.native.operations import OPERATIONS
+from tests.integration.dialects.live import Live, basic
+from tests.integration.dialects.native import BASE, Native, filled
+from tests.stackkit.eventually import eventually_sync
+
+
+@pytest.fixture
+def api(live: Live) -> Native:
+    """As the administrator."""
+    return Native(live)
+
+
+@pytest.fixture
+def name() -> str:
+    """A name that no other test has."""
+    return f"n-{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(scope="module")
+def tenant_key(live: Live) -> Iterator[Native]:
+    """An administrator of one tenant alone."""
+    made = Native(live).ask("POST", "/api-keys", {"name": "t1", "role": "administrator", "tenant": "t1"}, 201)
+    yield Native(live, (made["app_id"], made["secret"]))
+    Native(live).send("DELETE", f"/api-keys/{made['app_id']}")
+
+
+# Every operation, by its own example
+
+ORDER = {"POST": 0, "PUT": 1, "GET": 2, "PATCH": 3, "DELETE": 4}
+LAST = ("put_ban", "get_ban", "list_bans", "delete_ban", "delete_user", "kick_session")
+"""What ends the connection, or comes after that."""
+APART = {"stream_events", "disconnect_session", "expire_sessions"}
+
+
+def test_every_operation_does_as_its_example_says(api: Native) -> None:
+    """The requests of the document, in an order in which they can succeed: made, put, looked at, changed, removed."""
+    names: dict[str, str] = {"node": "emq@127.0.0.1", "listener": "mqtt:tcp"}
+    with api.live.client("meter-17", clean=False, session_expiry_interval=3600) as client:
+        client.subscribed("plant/+/on", qos=1)
+        eventually_sync(lambda: api.ask("GET", "/sessions/meter-17/subscriptions")["items"])
+        walked = [one for one in OPERATIONS if one.name not in APART]
+        for one in sorted(walked, key=_turn):
+            path = filled(one.path, {**one.example.path, **names})
+            answer = api.send(one.method, path, one.example.body, **one.example.query)
+            assert answer.status == one.status, (one.name, answer)
+            _remember(one.name, answer.json(), names)
+    assert api.ask("POST", "/expirations", {"away": 4_294_967_295})["outcome"] == "done"
+    assert {one.name for one in walked} <= api.seen
+
+
+def _turn(one: Operation) -> tuple[int, int]:
+    return LAST.index(one.name) if one.name in LAST else -1, ORDER[one.method]
+
+
+def _remember(operation: str, answer: Any, names: dict[str, str]) -> None:
+    if operation == "add_rule":
+        names["rule"] = answer["id"]
+        names["id"] = answer["id"]
+    if operation == "add_api_key":
+        names["app_id"] = answer["app_id"]
+
+
+def test_examples_are_of_their_types(api: Native) -> None:
+    import jsonschema
+
+    for path, methods in api.document["paths"].items():
+        for method, described in methods.items():
+            for where in [described.get("requestBody"), *described["responses"].values()]:
+                for content in (where or {}).get("content", {}).values():
+                    if "example" in content:
+                        schema = {**content["schema"], "components": api.document["components"]}
+                        jsonschema.validate(content["example"], schema)
+            assert described["summary"], (method, path)
+
+
+# Effects
+
+
+def test_a_kicked_client_is_told_so_and_its_session_is_gone(api: Native, name: str) -> None:
+    with api.live.client(name, clean=False, session_expiry_interval=3600) as client:
+        told = api.ask("DELETE", f"/sessions/{name}", reason="enough")
+        assert (told["state"], told["outcome"]) == ("done", "done")
+        (goodbye,) = [packet for packet in client.drain() if isinstance(packet, DisconnectPacket)]
+        assert goodbye.reason_code == ReasonCode.ADMINISTRATIVE_ACTION
+    assert api.problem("GET", f"/sessions/{name}", at_least=told["position"]) == (404, "not-found")
+    shown = api.ask("GET", f"/commands/{told['id']}")
+    assert (shown["verb"], shown["client_id"], shown["actor"], shown["outcome"]) == ("kick", name, "admin", "done")
+    assert api.problem("DELETE", f"/sessions/{name}") == (404, "not-found")
+
+
+def test_a_disconnected_client_keeps_its_session(api: Native, name: str) -> None:
+    with api.live.client(name, clean=False, session_expiry_interval=3600) as client:
+        told = api.ask("POST", f"/sessions/{name}/disconnect", {"reason": "maintenance"})
+        assert any(isinstance(packet, DisconnectPacket) for packet in client.drain())
+    found = api.ask("GET", f"/sessions/{name}", at_least=told["position"])["session"]
+    assert found["connected"] is False
+    assert found["disconnected_at"] is not None
+    assert api.problem("POST", f"/sessions/{name}/disconnect", {}) == (409, "not-connected")
+
+
+def test_subscribing_and_unsubscribing_on_behalf(api: Native, name: str) -> None:
+    with api.live.client(name) as client:
+        wanted = {"subscriptions": [{"filter": f"{name}/+", "qos": 1}, {"filter": f"{name}/#", "qos": 2}]}
+        told = api.ask("POST", f"/sessions/{name}/subscriptions", wanted)
+        assert told["codes"] == [1, 2]
+        held = api.every(f"/sessions/{name}/subscriptions", at_least=told["position"])
+        assert [one["filter"] for one in held] == [f"{name}/#", f"{name}/+"]
+        told = api.ask("POST", f"/sessions/{name}/unsubscribe", {"filters": [f"{name}/#", "nobody/has/it"]})
+        assert told["codes"] == [0, 17]
+        sent = {"topic": f"{name}/x", "base64": "AP8=", "qos": 1, "report": True}
+        assert api.ask("POST", "/messages", sent)["count"] == 1
+        client.expect_message(topic=f"{name}/x", payload=b"\x00\xff")
+
+
+def test_a_retained_message_is_cleared(api: Native, name: str) -> None:
+    api.ask("POST", "/messages", {"topic": name, "payload": "kept", "retain": True})
+    with api.live.client(name) as client:
+        client.subscribed(name)
+        assert client.expect_message(topic=name).payload == b"kept"
+        api.ask("DELETE", f"/retained/{name}")
+    with api.live.client(name) as client:
+        client.subscribed(name)
+        api.ask("POST", "/messages", {"topic": name, "payload": "after"})
+        assert client.expect_message(topic=name).payload == b"after"
+
+
+def test_sessions_end_that_have_been_away_for_long(api: Native, tenant_key: Native) -> None:
+    assert tenant_key.ask("POST", "/expirations", {"away": 0})["count"] == 0
+
+
+# Requests that say when they count
+
+
+def test_an_answer_that_is_known_is_not_sent_again(api: Native, name: str) -> None:
+    api.ask("PUT", f"/users/{name}", {"password": "correct horse"})
+    first = api.send("GET", f"/users/{name}")
+    tag = first.headers["etag"]
+    again = api.send("GET", f"/users/{name}", headers={"If-None-Match": f'"other", {tag}'})
+    assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
+    assert api.send("GET", f"/users/{name}", headers={"If-None-Match": '"other"'}).status == 200
+    api.ask("DELETE", f"/users/{name}")
+
+
+def test_changes_insist_on_what_they_know(api: Native, name: str) -> None:
+    path, user = f"/users/{name}", {"password": "correct horse"}
+    assert api.problem("PUT", path, user, {"If-Match": "*"}) == (412, "precondition-failed")
+    assert api.send("PUT", path, user, {"If-None-Match": "*"}).status == 200
+    assert api.problem("PUT", path, user, {"If-None-Match": "*"}) == (412, "precondition-failed")
+    tag = api.send("GET", path).headers["etag"]
+    assert api.problem("DELETE", path, headers={"If-Match": '"other"'}) == (412, "precondition-failed")
+    assert api.send("PUT", path, {**user, "superuser": True}, {"If-Match": tag}).status == 200
+    assert api.problem("DELETE", path, headers={"If-Match": tag}) == (412, "precondition-failed")
+    assert api.send("DELETE", path, headers={"If-Match": "*"}).status == 200
+
+
+def test_a_repetition_under_the_same_key_gives_the_first_outcome(api: Native, name: str) -> None:
+    key = {"Idempotency-Key": name}
+    rule = {"allow": False, "topic": "x/#"}
+    first, second = (api.send("POST", "/acl/rules", rule, key) for _ in range(2))
+    assert first.json()["id"] == second.json()["id"]
+    assert first.headers["location"] == second.headers["location"]
+    assert api.problem("POST", "/acl/rules", {**rule, "allow": True}, key) == (409, "conflict")
+    assert len([one for one in api.every("/acl/rules", 5) if one["id"] == first.json()["id"]]) == 1
+    api.ask("DELETE", f"/acl/rules/{first.json()['id']}")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "headers", "expected"),
+    [
+        ("GET", "/nowhere", None, {}, (404, "not-found")),
+        ("GET", "/sessions/a/b", None, {}, (404, "not-found")),
+        ("PUT", "/users", None, {}, (405, "method-not-allowed")),
+        ("GET", "/users", None, {"Accept": "text/html"}, (406, "not-acceptable")),
+        ("GET", "/users?strange=1", None, {}, (400, "invalid-request")),
+        ("GET", "/users?limit=0", None, {}, (400, "invalid-request")),
+        ("GET", "/users?limit=1.5", None, {}, (400, "invalid-request")),
+        ("GET", "/users?cursor=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", None, {}, (400, "invalid-request")),
+        ("GET", "/users?at_least=aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", None, {}, (400, "invalid-request")),
+        ("GET", "/sessions/%00", None, {}, (404, "not-found")),
+        ("GET", "/sessions/%ff", None, {}, (404, "not-found")),
+        ("GET", "/sessions/%zz", None, {}, (404, "not-found")),
+        ("POST", "/users", "{", {}, (400, "malformed-json")),
+        ("POST", "/users", "", {}, (400, "no-body")),
+        ("POST", "/users", "[" * 100_000, {}, (400, "malformed-json")),
+        ("POST", "/users", "{}", {"Content-Type": "text/plain"}, (415, "unsupported-media-type")),
+        ("POST", "/users", {"username": "a"}, {}, (422, "invalid-body")),
+        ("POST", "/users", {"username": "a", "password": "b", "more": 1}, {}, (422, "invalid-body")),
+        ("POST", "/messages", {"topic": "a/#"}, {}, (422, "invalid-body")),
+        ("GET", "/sessions?as_of=2026-02-30T00:00:00Z", None, {}, (400, "invalid-request")),
+    ],
+)  # fmt: skip
+def test_bad_requests_are_told_what_is_wrong(
+    api: Native, method: str, path: str, body: Any, headers: dict[str, str], expected: tuple[int, str]
+) -> None:
+    assert api.problem(method, path, body, headers) == expected
+
+
+def test_a_body_that_is_too_long_is_refused_before_it_is_sent(api: Native) -> None:
+    headers = {"Content-Length": "2000000", "Content-Type": "application/json"}
+    assert api.problem("POST", "/users", None, headers) == (413, "too-large")
+
+
+def test_what_is_not_allowed_says_what_is(api: Native) -> None:
+    answer = api.send("PATCH", "/users")
+    assert {word.strip() for word in answer.headers["allow"].split(",")} == {"GET", "POST"}
+
+
+# Lists
+
+
+def test_pages_hold_everything_once(api: Native, name: str) -> None:
+    wanted = sorted(f"{name}/{number}" for number in range(5))
+    for username in wanted:
+        api.ask("POST", "/users", {"username": username, "password": "correct horse"}, 201)
+    assert [one["username"] for one in api.every("/users", 2, prefix=name)] == wanted
+    cursor = api.ask("GET", "/users", limit=2, prefix=name)["next"]
+    assert api.problem("GET", "/users", cursor=cursor) == (400, "invalid-request")
+    assert api.problem("GET", "/bans", cursor=cursor) == (400, "invalid-request")
+    for username in wanted:
+        api.ask("DELETE", filled("/users/{username}", {"username": username}))
+
+
+def test_sessions_by_filters_and_fields(api: Native, name: str) -> None:
+    with api.live.client(f"{name}-1"), api.live.client(f"{name}-2", clean=False, session_expiry_interval=60):
+        by_id = api.every("/sessions", prefix=name, fields="address,version")
+        assert [one["client_id"] for one in by_id] == [f"{name}-1", f"{name}-2"]
+        assert set(by_id[0]) == {"client_id", "address", "version"}
+        by_age = api.every("/sessions", contains=name, sort="created_at")
+        assert [one["client_id"] for one in by_age] == [f"{name}-1", f"{name}-2"]
+        only = api.every("/sessions", contains=name, clean_start="false", state="connected")
+        assert [one["client_id"] for one in only] == [f"{name}-2"]
+        assert api.every("/sessions", contains=name, address="10.9.8.7") == []
+        assert api.problem("GET", "/sessions", contains=name, prefix=name) == (400, "invalid-request")
+
+
+def test_the_past_is_still_there(api: Native, name: str) -> None:
+    with api.live.client(name) as client:
+        client.subscribed(f"{name}/x")
+        found = eventually_sync(lambda: api.ask("GET", f"/sessions/{name}")["subscriptions"])
+        then = found[0]["since"]
+    eventually_sync(lambda: api.send("GET", f"/sessions/{name}").status == 404)
+    past = api.ask("GET", f"/sessions/{name}", as_of=then)
+    assert past["session"]["connected"] is True
+    assert [one["filter"] for one in past["subscriptions"]] == [f"{name}/x"]
+    assert [one["client_id"] for one in api.every("/sessions", prefix=name, as_of=then)] == [name]
+    assert api.send("GET", f"/sessions/{name}", as_of="2020-01-01T00:00:00Z").status == 404
+
+
+# Events
+
+
+def test_events_are_looked_up_in_the_log(api: Native, name: str) -> None:
+    with api.live.client(name) as client:
+        client.subscribed(f"{name}/x")
+        client.publish(f"{name}/x", b"secret words", qos=1)
+    events = api.every("/events", 2, client_id=name)
+    assert [one["kind"] for one in events] == ["connected", "subscribed", "disconnected"]
+    (published,) = api.every("/events", 10, client_id=name, kind="published")
+    assert published["data"]["payload_bytes"] == 12
+    assert "secret words" not in json.dumps(published)
+    assert api.every("/events", 10, client_id=name, until="2020-01-01T00:00:00Z") == []
+    assert api.every("/events", 10, client_id=name, since="2099-01-01T00:00:00Z") == []
+    assert [one["kind"] for one in api.every("/events", 10, client_id=name, kind="connected,refused")] == ["connected"]
+
+
+class Stream:
+    """Live events over a connection of their own."""
+
+    def __init__(self, api: Native, query: str = "", last: str = "") -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", api.live.port("fluxmq"), timeout=20)
+        headers = {"Authorization": basic(api.login[0], api.login[1] or api.live.password)} if api.login else {}
+        self._connection.request(
+            "GET", f"{BASE}/events/stream{query}", headers=headers | ({"Last-Event-ID": last} if last else {})
+        )
+        self.response = self._connection.getresponse()
+
+    def __enter__(self) -> Stream:
+        assert self.response.headers["content-type"].startswith("text/event-stream"), self.response.read()
+        self.last = self.block()["id"]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def block(self) -> dict[str, str]:
+        """The fields of the next block."""
+        fields: dict[str, str] = {}
+        while line := self.response.readline().decode().rstrip("\n"):
+            name, _, value = line.partition(":")
+            fields[name] = value.removeprefix(" ")
+        return fields
+
+    def event(self) -> tuple[str, dict[str, Any]]:
+        """Kind and data of the next event."""
+        while "data" not in (fields := self.block()):
+            self.last = fields["id"]
+        self.last = fields["id"]
+        return fields["event"], json.loads(fields["data"])
+
+
+def refused(api: Native, last: str) -> int:
+    """The status of a stream that may not go on there."""
+    return api.send("GET", "/events/stream", headers={"Last-Event-ID": last}).status
+
+
+def test_live_events_go_on_where_they_broke_off(api: Native, name: str) -> None:
+    with Stream(api, f"?client_id={name}") as stream:
+        with api.live.client(name):
+            assert stream.event()[0] == "connected"
+        last = stream.last
+    with Stream(api, f"?client_id={name}", last) as stream:
+        kind, event = stream.event()
+        assert (kind, event["client_id"]) == ("disconnected", name)
+        again = stream.last
+    with api.live.client(name), Stream(api, f"?client_id={name}", again) as stream:
+        assert stream.event()[0] == "connected"
+    assert refused(api, "x" * 30) == 400
+
+
+# Who may
+
+
+def test_nobody_may_more_than_the_role_says(api: Native) -> None:
+    anyone = Native(api.live, None)
+    assert anyone.ask("GET", "/me")["name"] == "loopback"
+    assert anyone.send("GET", "/sessions").status == 200
+    for method, path in [("DELETE", "/sessions/x"), ("GET", "/users"), ("GET", "/accounts"), ("DELETE", "/acl/cache")]:
+        assert anyone.problem(method, path) == (401, "unauthorized")
+    stranger = Native(api.live, ("admin", "wrong"))
+    answer = stranger.send("GET", "/me")
+    assert answer.status == 401
+    assert "Basic" in answer.headers["www-authenticate"]
+
+
+def test_a_tenant_is_alone(api: Native, tenant_key: Native, name: str) -> None:
+    """By parameter, header, id, cursor, position, stream: nothing of another tenant is seen or touched."""
+    other = tenant_key
+    assert other.ask("GET", "/me")["acts_on"] == "t1"
+    api.ask("POST", "/users", {"username": name, "password": "correct horse"}, 201)
+    api.ask("POST", "/users", {"username": name + "2", "password": "correct horse"}, 201)
+    rule = api.ask("POST", "/acl/rules", {"allow": True, "topic": name}, 201)["id"]
+    with api.live.client(name):
+        assert other.problem("GET", "/users", tenant="default") == (403, "forbidden")
+        assert other.problem("GET", "/sessions", headers={"Mqledger-Tenant": "default"}) == (403, "forbidden")
+        assert other.problem("GET", "/sessions", tenant="*") == (403, "forbidden")
+        for path in ("/sessions", "/users", "/acl/rules", "/bans", "/subscriptions", "/routes", "/commands"):
+            assert name not in json.dumps(other.every(path, 100))
+        assert other.every("/events", 100, client_id=name) == []
+        for path in (f"/sessions/{name}", f"/users/{name}", f"/acl/rules/{rule}", f"/commands/{rule}"):
+            assert other.problem("GET", path) == (404, "not-found")
+        for path in (f"/sessions/{name}", f"/users/{name}", f"/acl/rules/{rule}"):
+            assert other.problem("DELETE", path) == (404, "not-found")
+        for path in ("/nodes", "/listeners", "/plugins", "/accounts", "/api-keys"):
+            assert other.problem("GET", path) == (403, "forbidden")
+        cursor = api.ask("GET", "/users", limit=1, prefix=name)["next"]
+        assert other.problem("GET", "/users", prefix=name, cursor=cursor) == (400, "invalid-request")
+        assert other.ask("GET", "/stats")["sessions"] == 0
+        assert other.ask("GET", "/metrics")["nodes"] == {}
+        with Stream(api, f"?client_id={name}") as stream:
+            assert refused(other, stream.last) == 400
+        assert other.ask("POST", "/messages", {"topic": "a", "report": True})["count"] == 0
+    for path in (f"/users/{name}", f"/users/{name}2", f"/acl/rules/{rule}"):
+        api.ask("DELETE", path)
+
+
+def test_no_answer_holds_a_secret(api: Native, name: str) -> None:
+    password = f"pass-{uuid.uuid4().hex}"
+    api.ask("POST", "/users", {"username": name, "password": password}, 201)
+    api.ask("POST", "/accounts", {"name": name, "password": password, "role": "viewer"}, 201)
+    made = api.ask("POST", "/api-keys", {"name": name, "role": "viewer"}, 201)
+    texts = [json.dumps(api.every(path, 100)) for path in ("/users", "/accounts", "/api-keys", "/commands")]
+    texts += [api.live.api.log.read_text(), api.live.ingest.log.read_text()]
+    for secret in (password, made["secret"], "argon2"):
+        assert not [text for text in texts if secret in text]
+    assert Native(api.live, (made["app_id"], made["secret"])).ask("GET", "/me")["role"] == "viewer"
+    for path in (f"/users/{name}", f"/accounts/{name}", f"/api-keys/{made['app_id']}"):
+        api.ask("DELETE", path)
+    assert Native(api.live, (made["app_id"], made["secret"])).send("GET", "/me").status == 401
+
+
+def test_a_switched_listener_is_shown_as_such(api: Native) -> None:
+    api.ask("PATCH", "/listeners/mqtt:tcp", {"active": False})
+    try:
+        assert [one["active"] for one in api.ask("GET", "/listeners")["items"]] == [False]
+    finally:
+        api.ask("PATCH", "/listeners/mqtt:tcp", {"active": True})
+    assert api.problem("PATCH", "/listeners/nothing", {"active": True}) == (404, "not-found")
+    assert api.problem("PATCH", "/plugins/nothing", {"active": True}) == (404, "not-found")
+
+    assert api.ask("GET", "/plugins")["items"]
