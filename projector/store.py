@@ -146,6 +146,7 @@ class Store:
             await _write_present(connection, changes)
             await _write_history(connection, changes)
             await _write_commands(connection, changes)
+            await _merge(connection, "retained", changes.retained)
             await _write_sums(connection, changes)
             for frame in quarantined:
                 await connection.execute(SQL["quarantine"], changes.partition, frame.offset, frame.time, frame.reason)

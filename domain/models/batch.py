@@ -8,6 +8,7 @@ from typing import Protocol
 from domain.fences import Fences
 from domain.models.changes import Changes
 from domain.models.commands import CommandBatch
+from domain.models.retained import later
 from domain.models.tables import Row
 from domain.session import SessionState
 
@@ -45,6 +46,7 @@ class Batch:
         self.counters: dict[tuple[str, str], Row | None] = {}
         self.commands = CommandBatch()
         self.lost: dict[str, int] = {}
+        self._retained: dict[tuple[str, str], Row] = {}
         self._touched: list[HeldSession] = []
         self._subscriptions: dict[SubscriptionKey, tuple[HeldSession, bool]] = {}
         self._routes: defaultdict[SubscriptionKey, int] = defaultdict(int)
@@ -65,6 +67,12 @@ class Batch:
         """Raise a metric; by 0 is nothing."""
         if number:
             self._metrics[tenant, node, name] += number
+
+    def retain(self, row: Row) -> None:
+        """A message was published with the retain flag."""
+        key = (row[0], row[1])
+        if later(row, self._retained.get(key)):
+            self._retained[key] = row
 
     def total(self, tenant: str, name: str, difference: int) -> None:
         """Change a total."""
@@ -95,6 +103,7 @@ class Batch:
             commands=list(self.commands.puts.values()),
             commands_late=list(self.commands.lates.values()),
             commands_done=list(self.commands.dones.values()),
+            retained=list(self._retained.values()),
             lost=self.lost,
         )
         self._take_sessions(changes)

@@ -50,5 +50,7 @@ class Changes(msgspec.Struct):
     """See :mod:`domain.models.commands`, so the next two."""
     commands_late: list[Row] = []
     commands_done: list[Done] = []
+    retained: list[Row] = []
+    """Of each topic the last one, or its clear; nothing where the table holds a later one."""
     lost: dict[str, int] = {}
     """Nodes declared lost, with the incarnation."""

@@ -20,6 +20,7 @@ from domain.models.changes import Changes
 from domain.models.commands import command_row, done_of, late_row
 from domain.models.held import Held, HeldSessions, Key
 from domain.models.records import FrameRecord
+from domain.models.retained import retained_row
 from domain.models.rows import (
     NOT_KEPT,
     OPTIONS,
@@ -48,6 +49,7 @@ from schemas.events import (
     NodeStopped,
     Progress,
     Publish,
+    Published,
     Received,
     Refused,
     Sending,
@@ -56,6 +58,7 @@ from schemas.events import (
     Subscribed,
     Unsubscribe,
     Unsubscribed,
+    WillFired,
 )
 
 
@@ -94,6 +97,7 @@ class ModelFold:
         self._hold = self._held.hold
         self._batch = Batch(start)
         self._history = history
+        self._stamp = 0
         self._window = CommandWindow()
         for command_id, time in commands:
             self._window.remember(command_id, time)
@@ -155,6 +159,7 @@ class ModelFold:
             batch.count("", header.node, "frames.void", 1)
             return
         self._count(record)
+        self._stamp = header.stamp
         base, time, node, incarnation = record.offset << 16, self.partition_time, header.node, header.incarnation
         for index, event in record.lifecycle:
             handler = _HANDLERS.get(type(event))
@@ -341,6 +346,20 @@ class ModelFold:
             self._close(held, at, "")
             held.row = with_count(held.row, count, at)
 
+    # Retained messages
+
+    def published(self, event: Published, at: At) -> None:
+        """A client published a message that is retained, if the connection is that of its session."""
+        state = self._hold(event.tenant, event.client_id).state
+        if state is not None and state.epoch == event.epoch:
+            self._batch.retain(retained_row(event, at, self._stamp))
+
+    def will_fired(self, event: WillFired, at: At) -> None:
+        """A will that is retained, of a connection that has ended."""
+        state = self._hold(event.tenant, event.client_id).state
+        if state is None or state.epoch != event.epoch or not state.online:
+            self._batch.retain(retained_row(event, at, self._stamp))
+
     # Numbers and nodes
 
     def dropped(self, event: Dropped, at: At) -> None:
@@ -396,6 +415,9 @@ class ModelFold:
         batch.count(tenant, node, "messages.retained", int(event.retain))
         if event.order.keyed or event.report:
             batch.commands.put(command_row(event, at))
+        if event.retain:
+            # Who is no node has applied nothing, and may have a slow clock: its stamp counts from the append time on.
+            batch.retain(retained_row(event, at, max(self._stamp, at.time << 16)))
 
     def _counts(self, event: Command, at: At) -> bool:
         """Whether a command is neither too late nor a repetition."""
@@ -428,6 +450,8 @@ _HANDLERS: dict[type[Any], Callable[[ModelFold, Any, At], None]] = {
     SessionEnded: ModelFold.session_ended,
     Subscribed: ModelFold.subscribed,
     Unsubscribed: ModelFold.unsubscribed,
+    Published: ModelFold.published,
+    WillFired: ModelFold.will_fired,
     Dropped: ModelFold.dropped,
     Denied: ModelFold.denied,
     Measured: ModelFold.measured,

@@ -14,7 +14,18 @@ from domain.models.records import FrameRecord
 from domain.models.rows import held_subscription, session_state
 from domain.models.tables import Row
 from domain.session import SessionState
-from schemas.events import Connected, Denied, Disconnected, Dropped, Measured, SessionEnded, Subscribed, Unsubscribed
+from schemas.events import (
+    Connected,
+    Denied,
+    Disconnected,
+    Dropped,
+    Measured,
+    Published,
+    SessionEnded,
+    Subscribed,
+    Unsubscribed,
+    WillFired,
+)
 
 Key = tuple[str, str]
 """Tenant and client id."""
@@ -107,4 +118,4 @@ def _mentions(event: object) -> list[Key]:
     return []
 
 
-_OF_SESSIONS = (Connected, Disconnected, Subscribed, Unsubscribed, SessionEnded, Dropped, Denied)
+_OF_SESSIONS = (Connected, Disconnected, Subscribed, Unsubscribed, SessionEnded, Dropped, Denied, Published, WillFired)

@@ -9,6 +9,7 @@ import msgspec
 
 from domain.models.changes import Changes
 from domain.models.commands import OUTCOME, with_outcome
+from domain.models.retained import later
 from domain.models.tables import TABLES, Row
 
 _MASK = (1 << 64) - 1
@@ -42,6 +43,10 @@ class MemoryTables:
         self._insert("sessions_history", changes.sessions_history)
         self._insert("subscriptions_history", changes.subscriptions_history)
         self._commands(changes)
+        retained, key_of = self._tables["retained"], TABLES["retained"].key_of
+        for row in changes.retained:
+            if later(row, retained.get(key_of(row))):
+                retained[key_of(row)] = row
         self._sums(changes)
 
     def _commands(self, changes: Changes) -> None:

@@ -1,13 +1,15 @@
-"""What the folds need of a Kafka record: where and when, the frame's header, its lifecycle events."""
+"""What the folds need of a Kafka record: where and when, the frame's header, its lifecycle events, and of its messages
+those to be retained."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
-from schemas.events import MESSAGE_TYPES, LifecycleEvent
-from schemas.frames import FrameError, FrameHeader, read_frame
+from schemas.events import MESSAGE_TYPES, LifecycleEvent, Published, WillFired
+from schemas.frames import Frame, FrameError, FrameHeader, read_frame
 from schemas.positions import MAX_INDEX, Position, index_of, offset_of
 from schemas.registry import CURRENT, OLD_VERSIONS
 
@@ -19,7 +21,8 @@ class FrameRecord(msgspec.Struct, frozen=True, gc=False):
     time: int
     """Append time of the record in milliseconds since 1970 UTC."""
     header: FrameHeader
-    lifecycle: list[tuple[int, LifecycleEvent]]
+    lifecycle: list[tuple[int, LifecycleEvent | Published | WillFired]]
+    """With the messages that have the retain flag, at their indexes."""
 
     @property
     def frame_id(self) -> str:
@@ -34,19 +37,22 @@ _KNOWN_KINDS = frozenset(CURRENT) | frozenset(cls.KIND for cls in OLD_VERSIONS)
 def read_record(
     offset: int, time: int, headers: Iterable[tuple[str, bytes]], value: bytes | None, until: Position | None = None
 ) -> FrameRecord:
-    """The record as the folds take it; with ``until``, without the lifecycle events at or after that position.
+    """The record as the folds take it; with ``until``, without the events at or after that position.
+
+    Messages are decoded only when the header says that some are to be retained.
 
     Raises:
         FrameError: the record is not a frame that this version reads.
     """
     frame = read_frame(headers, value)
-    lifecycle: list[tuple[int, LifecycleEvent]] = []
+    lifecycle: list[tuple[int, LifecycleEvent | Published | WillFired]] = []
     kinds = frame.header.counts.keys()
     if not kinds <= _KNOWN_KINDS:
         raise FrameError(f"events that this version cannot read: {', '.join(sorted(kinds - _KNOWN_KINDS))}")
-    if not kinds <= _MESSAGE_KINDS:
+    retained = _may_retain(frame.header)
+    if retained or not kinds <= _MESSAGE_KINDS:
         try:
-            lifecycle = frame.lifecycle()
+            lifecycle = _with_retained(frame) if retained else frame.lifecycle()  # type: ignore[assignment]
         except FrameError:
             raise
         except ValueError as error:
@@ -58,7 +64,19 @@ def read_record(
     return FrameRecord(offset, time, frame.header, lifecycle)
 
 
-def _check_indexes(lifecycle: list[tuple[int, LifecycleEvent]]) -> None:
+def _may_retain(header: FrameHeader) -> bool:
+    return WillFired.KIND in header.counts or any(traffic.retained for traffic in header.traffic)
+
+
+def _with_retained(frame: Frame) -> list[tuple[int, Any]]:
+    return [
+        (index, event)
+        for index, event in frame.events()
+        if not isinstance(event, MESSAGE_TYPES) or getattr(event, "retain", False)
+    ]
+
+
+def _check_indexes(lifecycle: Sequence[tuple[int, object]]) -> None:
     last = -1
     for index, _ in lifecycle:
         if not last < index <= MAX_INDEX:

@@ -64,6 +64,11 @@ COMMANDS = Table(
     ),
     _names("id partition"),
 )
+RETAINED = Table(
+    "retained",
+    _names("tenant key partition topic stamp position time qos client_id size properties"),
+    _names("tenant key partition"),
+)
 METRICS = Table("metrics", _names("partition tenant node name value"), _names("partition tenant node name"))
 
 TABLES: dict[str, Table] = {
@@ -78,6 +83,7 @@ TABLES: dict[str, Table] = {
         TOTALS,
         METRICS,
         COMMANDS,
+        RETAINED,
     )
 }
 """Every table that the event log proves."""

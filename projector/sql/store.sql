@@ -182,6 +182,25 @@ on conflict (tenant, client_id) do update set (
     excluded.bytes_in, excluded.bytes_out, excluded.dropped, excluded.reads, excluded.writes
 );
 
+-- name: stage_retained
+create temporary table if not exists retained_stage (like retained) on commit delete rows;
+
+-- name: retained_changed
+insert into retained select * from unnest($1::retained[])
+on conflict (tenant, key, partition) do update set (topic, stamp, position, time, qos, client_id, size, properties) = (
+    excluded.topic, excluded.stamp, excluded.position, excluded.time, excluded.qos, excluded.client_id, excluded.size,
+    excluded.properties
+)
+where (retained.stamp, retained.position) < (excluded.stamp, excluded.position);
+
+-- name: retained_staged
+insert into retained select * from retained_stage
+on conflict (tenant, key, partition) do update set (topic, stamp, position, time, qos, client_id, size, properties) = (
+    excluded.topic, excluded.stamp, excluded.position, excluded.time, excluded.qos, excluded.client_id, excluded.size,
+    excluded.properties
+)
+where (retained.stamp, retained.position) < (excluded.stamp, excluded.position);
+
 -- name: load_commands
 -- What a fold that goes on must remember, the latest first.
 select id, time from commands

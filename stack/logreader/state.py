@@ -24,6 +24,7 @@ WHAT: Mapping[str, tuple[str, ...]] = {
     "metrics": ("totals", "metrics"),
     "counters": ("session_counters",),
     "commands": ("commands",),
+    "retained": ("retained",),
     "history": ("sessions_history", "subscriptions_history"),
 }
 """What may be asked for, and which tables that is."""
@@ -44,6 +45,7 @@ _SHORT: Mapping[str, tuple[str, ...]] = {
         "expiry",
     ),
     "subscriptions": ("tenant", "client_id", "filter", "qos", "no_local", "retain_handling", "since_time"),
+    "retained": ("tenant", "topic", "partition", "qos", "size", "client_id", "time"),
     "commands": ("tenant", "id", "verb", "client_id", "target", "actor", "address", "time", "outcome", "count"),
     "sessions_history": ("tenant", "client_id", "node", "online", "valid_from_time", "valid_to_time", "ended"),
     "subscriptions_history": ("tenant", "client_id", "filter", "qos", "valid_from_time", "valid_to_time"),
@@ -91,14 +93,15 @@ def tables_of(what: Sequence[str]) -> list[str]:
 def write_json(state: State, what: Sequence[str], to: TextIO) -> None:
     """One document: the summary, and an array of rows per table."""
     document = {**state.summary, **{table: state.rows(table) for table in tables_of(what)}}
-    json.dump(document, to, ensure_ascii=False, indent=1)
+    json.dump(document, to, ensure_ascii=False, indent=1, default=bytes.hex)
     to.write("\n")
 
 
 def write_json_lines(state: State, what: Sequence[str], to: TextIO) -> None:
     """One line for each row, with the name of its table; the first line is the summary."""
     to.writelines(
-        json.dumps(fields, ensure_ascii=False, separators=(",", ":")) + "\n" for fields in _lines(state, what)
+        json.dumps(fields, ensure_ascii=False, separators=(",", ":"), default=bytes.hex) + "\n"
+        for fields in _lines(state, what)
     )
 
 

@@ -61,7 +61,7 @@ def _values(columns: tuple[str, ...], row: object) -> str:
 
 def _value(value: object) -> str:
     """As JSON writes it; what came from a client can't write to the terminal."""
-    return printable(json.dumps(value, ensure_ascii=False, default=str))
+    return printable(json.dumps(value, ensure_ascii=False, default=bytes.hex))
 
 
 def verdict_json(verdict: Verdict) -> str:
@@ -89,6 +89,7 @@ def verdict_json(verdict: Verdict) -> str:
         },
         ensure_ascii=False,
         indent=1,
+        default=bytes.hex,
     )
 
 

@@ -6,7 +6,8 @@
 4. Where they differ, every row that differs is named: key, column, live value, folded value.
 
 The snapshot stays open meanwhile, so that the projector may go on. Not provable, because the event log does not tell
-it: the rows of ``nodes`` (heartbeats), ``model`` and ``migrations``; frames in ``quarantined`` are taken as given.
+it: the rows of ``nodes`` (heartbeats), ``model`` and ``migrations``, and what ``mq.admin`` says; frames in
+``quarantined`` are taken as given.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from stack.logreader.live import AppliedRow, LiveTables
 from stack.logreader.source import LogSource
 
 NOT_PROVABLE = (
-    "not provable from the event log: the rows of nodes (heartbeats), model and migrations; quarantined frames are "
-    "taken as given"
+    "not provable from the event log: the rows of nodes (heartbeats), model and migrations, and of the administration; "
+    "quarantined frames are taken as given"
 )
 
 

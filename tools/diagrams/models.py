@@ -19,6 +19,7 @@ TABLES_OF = {
     "total": "totals",
     "count": "metrics",
     "commands": "commands",
+    "retain": "retained",
     "lost": "nodes",
 }
 """What a batch gathers to the table in which it ends up."""

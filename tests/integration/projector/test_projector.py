@@ -8,7 +8,8 @@ import time
 import httpx
 import pytest
 
-from schemas.events import Heartbeat, Listener, NodeLost, NodeStarted, NodeStopped
+from projector.store import COPY_FROM
+from schemas.events import Heartbeat, Listener, NodeLost, NodeStarted, NodeStopped, Published
 from schemas.settings import KafkaSettings, PostgresSettings
 from tests.conftest import RunService
 from tests.integration.projector.kit import ask, assert_same, frames_of, until, until_applied, write
@@ -56,6 +57,25 @@ async def test_big_batches_go_by_copy_and_equal_small_ones(
     run_service("projector")
     await until_applied(migrated_postgres, dict.fromkeys(PARTITIONS, 3_000))
     await assert_same(kafka, migrated_postgres)
+
+
+async def test_many_retained_messages_go_by_copy_and_the_later_stamp_stays(
+    run_service: RunService, kafka: KafkaSettings, migrated_postgres: PostgresSettings
+) -> None:
+    log = Log()
+    epoch = log.connect()
+    for stamp, payload in ((5, b"kept"), (4, b"older"), (6, b"")):
+        topics = range(COPY_FROM) if stamp < 6 else range(7)
+        many = [Published("t", "c", epoch, f"a/{n}", 0, True, 0, b"", payload) for n in topics]
+        log.frame(*many, stamp=stamp)
+    run_service("projector")
+    frames = frames_of(log)
+    for number, frame in enumerate(frames, 1):  # each in a batch of its own
+        await write(kafka, 0, [frame])
+        await until_applied(migrated_postgres, {0: number})
+    await assert_same(kafka, migrated_postgres)
+    found = await ask(migrated_postgres, "select size, count(*) from retained group by size order by size")
+    assert [tuple(row) for row in found] == [(0, 7), (4, COPY_FROM - 7)]
 
 
 async def test_a_restart_goes_on_where_it_stopped(

@@ -9,7 +9,18 @@ import aiomqtt
 import asyncpg
 from aiokafka.admin import NewTopic
 
-from schemas.events import ClientCounters, Counters, Measured, NodeStarted, SessionEnded, Unsubscribed, Unsubscription
+from schemas.events import (
+    ClientCounters,
+    Counters,
+    Kick,
+    Measured,
+    NodeStarted,
+    Order,
+    Publish,
+    SessionEnded,
+    Unsubscribed,
+    Unsubscription,
+)
 from schemas.settings import KafkaSettings, PostgresSettings
 from stack.topics import admin_client
 from tests.conftest import RunService
@@ -35,6 +46,10 @@ async def _write(kafka: KafkaSettings) -> None:
                 await log.of_client(client, disconnected(client, epoch))
             if i % 6 == 0:
                 await log.of_client(client, SessionEnded("default", client, epoch, "expired"))
+            if i % 5 == 0:
+                order = Order(f"one-{i}", "ada", "127.0.0.1", "", 0, 0, True)
+                await log.of_client(client, Publish("default", client, order, "r", 0, True, True, False, b"", b"x"))
+                await log.of_client(client, Kick("default", client, order, "why", True))
             if i % 3 == 1:
                 measured = ClientCounters("default", client, epoch, Counters(packets_in=i, bytes_out=10 * i))
                 await log.of_client(client, Measured([measured]))
@@ -86,6 +101,8 @@ async def test_live_tables_are_what_the_log_says_and_every_difference_is_named(
         "subscriptions_history",
         "session_counters",
         "routes",
+        "commands",
+        "retained",
     ):
         assert found["tables"][table]["live"] == found["tables"][table]["folded"] > 0
 

@@ -19,6 +19,7 @@ from schemas.events import (
     NodeStarted,
     Order,
     Publish,
+    Published,
     Refused,
     SessionEnded,
     Subscribe,
@@ -27,6 +28,7 @@ from schemas.events import (
     Unsubscribe,
     Unsubscribed,
     Unsubscription,
+    WillFired,
 )
 from schemas.positions import position
 from tests.unit.models.log import Log, connected, disconnected, published
@@ -49,6 +51,7 @@ def history(seed: int, frames: int, clients: int = 4, partition: int = 0) -> Log
             *events,
             node=chance.choice(("n1", "n1", "n2")),
             incarnation=chance.choice((0, 1, 2)),
+            stamp=chance.choice((offset, offset, max(0, offset - 5))) << 16,
             after=chance.choice((0.0, 0.5, 3.0, 30.0, -1.0, 900.0)),
         )
     return log
@@ -59,7 +62,7 @@ def _event(
 ) -> AnyEvent:
     tenant, client_id = who
     epoch = epochs.get(who, 0) - (chance.random() < 0.1)
-    match chance.randrange(20):
+    match chance.randrange(23):
         case 0 | 1 | 2 | 3:
             epochs[who] = at
             clean, expiry = chance.random() < 0.3, chance.choice((0, 5, 60))
@@ -92,6 +95,11 @@ def _event(
             return CommandDone(tenant, client_id, _id(chance), chance.choice(("done", "not_found")), [0], 1)
         case 19:
             return Denied(tenant, client_id, epoch, "a/b", 1, 7, "", chance.randrange(1, 3))
+        case 20 | 21:
+            payload = b"r" * chance.randrange(3)
+            return Published(tenant, client_id, epoch, chance.choice(FILTERS), 1, True, 7, b"", payload)
+        case 22:
+            return WillFired(tenant, client_id, epoch, chance.choice(FILTERS), 0, chance.random() < 0.7, b"", b"will")
         case _:
             return published(b"x" * chance.randrange(9), tenant=tenant, qos=chance.randrange(3))
 

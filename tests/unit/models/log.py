@@ -40,11 +40,13 @@ class Log:
         """Where the first event of the next frame will be."""
         return position(len(self.records), 0)
 
-    def frame(self, *events: AnyEvent, node: str = "n1", incarnation: int = 0, after: float = 1.0) -> int:
+    def frame(
+        self, *events: AnyEvent, node: str = "n1", incarnation: int = 0, after: float = 1.0, stamp: int = 0
+    ) -> int:
         """A frame, so many seconds after the one before; the position of its first event."""
         offset = len(self.records)
         self.now += round(after * 1000)
-        headers = frame_headers(node, incarnation, offset, 0, [offset], events)
+        headers = frame_headers(node, incarnation, offset, stamp, [offset], events)
         value = encode_events(events)
         self.raw.append((headers, value, self.now))
         self.records.append(read_record(offset, self.now, headers, value))

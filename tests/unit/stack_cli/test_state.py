@@ -8,7 +8,7 @@ import json
 import pytest
 
 from domain.models import MemoryTables, ModelFold, read_record
-from schemas.events import NEVER, AnyEvent
+from schemas.events import NEVER, AnyEvent, Published
 from schemas.frames import encode_events, frame_headers
 from stack.logreader.state import DEFAULT_WHAT, WRITERS, State, tables_of
 from tests.integration.replay.logwriter import connected, disconnected, subscribed
@@ -62,6 +62,17 @@ def test_json_is_one_document(state: State) -> None:
     assert found["routes"] == [{"partition": 2, "tenant": "default", "filter": "a/#", "node": "n", "sessions": 2}]
     assert {row["name"] for row in found["totals"]} == {"sessions", "sessions.connected", "subscriptions"}
     assert "sessions_history" not in found
+
+
+def test_bytes_are_written_in_hexadecimal(state: State) -> None:
+    retained = Published("default", "new", 0, "a/b", 0, True, 0, b"\x01\xff", b"x")
+    fold = ModelFold(3)
+    events: list[AnyEvent] = [connected("new"), retained]
+    fold.fold(read_record(0, 1_000, frame_headers("n", 0, 0, 0, [], events), encode_events(events)))
+    state.tables.apply(fold.changes())
+    assert json.loads(_written(state, "json", "retained"))["retained"][0]["properties"] == "01ff"
+    assert '"properties":"01ff"' in _written(state, "jsonl", "retained")
+    assert "a/b" in _written(state, "table", "retained")
 
 
 def test_json_lines_name_their_table(state: State) -> None:
