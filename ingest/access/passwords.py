@@ -83,6 +83,11 @@ class Passwords:
         """By address; the one at the front has its turn."""
         self._pool = ThreadPoolExecutor(threads, "argon2", initializer=_yield_to_the_loop)
 
+    @property
+    def busy(self) -> bool:
+        """Whether a password waits or is being verified."""
+        return bool(self._jobs)
+
     def ask(self, question: Question, address: str, waiter: Waiter) -> bool | None:
         """Whether the password is the one of the stored hash; None when that is not known yet and the waiter will be
         told to ask again. Raises BusyError when too many wait."""

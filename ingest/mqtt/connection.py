@@ -261,9 +261,10 @@ class Connection(Socket):
             self._decide(packet, entrance)
 
     def verified(self, known: bool) -> None:
-        """Whether the password is right is known now; unless ``known`` is False, something failed then."""
+        """Whether the password is right is known now; unless ``known`` is False: it took too long, or failed."""
         packet, self.asking = self.asking, None
-        assert packet is not None
+        if packet is None:
+            return  # it has waited for too long
         if known:
             self._enter(packet)
         else:
@@ -431,13 +432,15 @@ class Connection(Socket):
     # The end
 
     def connect_overdue(self) -> None:
-        """CONNECT did not come in time, or the log did not take it in time."""
+        """CONNECT did not come in time, or its password was not verified, or the log did not take it in time."""
         if self.state == NEW:
             self.close("no CONNECT in time")
+        elif self.state == CONNECTING and self.asking is not None:
+            self.server.timers.accepted(self)
+            self.verified(False)
         elif self.state == CONNECTING:
-            self.asking = None
             self.write(encode(ConnackPacket(False, ReasonCode.SERVER_UNAVAILABLE), self.version))
-            self.close("the connection was not let in in time")
+            self.close("the log did not take the connection in time")
 
     def stop(self, reason: ReasonCode, text: str) -> None:
         """End the connection from our side, with the reason for log and client."""

@@ -637,6 +637,19 @@ async def test_a_stored_hash_that_is_none_is_no_answer() -> None:
     passwords.close()
 
 
+async def test_a_password_that_is_not_verified_in_time_is_told_so() -> None:
+    """Given a client whose password waits, when its time is over, then it is told to come back, once."""
+    async with house(user("alice", "secret"), authentication="required") as it:
+        peer = Peer(it.broker, V5)
+        peer.say(ConnectPacket(V5, "a", True, 0, "alice", b"secret"))
+        peer.connection.connect_overdue()
+        await eventually(lambda: not it.broker.access.passwords.busy)
+        await it.answers([peer])
+        assert [p.reason_code for p in peer.heard if isinstance(p, ConnackPacket)] == [0x89]
+        assert [r.reason_code for r in it.of(Refused)] == [0x89]
+        assert peer.transport.is_closing()
+
+
 async def test_too_many_passwords_are_told_so() -> None:
     async with house(user("alice", "secret"), authentication="required", clients={"password_queue": 1}) as it:
         peers = [Peer(it.broker, V5) for _ in range(50)]
