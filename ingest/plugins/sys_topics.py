@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
-from ingest.node.node import Node
 from schemas.events import Heartbeat, Order, Publish
 from schemas.positions import partition_of
+
+if TYPE_CHECKING:
+    from ingest.node.node import Node
 
 ROOT = "$SYS/brokers"
 TURN = 1.0
