@@ -49,7 +49,7 @@ def endpoint(
         permission = needed_or_open[asked.method]
         if permission is not None:
             await asked.admit(permission)
-            service.access.check_origin(asked)
+        service.access.check_origin(asked)
         return await handler(asked)
 
     async def answer(request: Request[Any, Any, Any]) -> ASGIApp:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from query_api.asked import Asked
 
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
+MOST_HOST_CHARACTERS: Final = 300
+"""Names have at most 253; what is remembered of hosts must be small."""
 _PROXIED: Final = ("forwarded", "x-forwarded-for", "x-real-ip", "via")
 """Headers of a request that only seems to come from this machine."""
 
@@ -100,7 +103,7 @@ class Access:
             raise ForbiddenError("this was sent by a page of another origin")
 
     def _unnamed(self, asked: Asked) -> Principal:
-        if self._anonymous is None or not is_loopback(asked.address) or not _named_as_loopback(asked):
+        if self._anonymous is None or not _is_loopback(asked.address) or not _named_as_loopback(asked):
             raise UnauthorizedError("not logged in")
         return self._anonymous
 
@@ -127,14 +130,18 @@ def _named_as_loopback(asked: Asked) -> bool:
     """Whether the caller meant this machine: not a name that somebody pointed here, not a proxy for others."""
     if any(asked.header(name) for name in _PROXIED):
         return False
-    host = _host(f"//{asked.header('host')}")
-    return is_loopback(host)
+    named = asked.header("host")
+    return len(named) <= MOST_HOST_CHARACTERS and _is_loopback(_host(named))
 
 
-def _host(url: str) -> str:
-    """The host in a URL; empty when there is none to be read."""
+_is_loopback = lru_cache(maxsize=1_024)(is_loopback)
+
+
+@lru_cache(maxsize=1_024)
+def _host(header: str) -> str:
+    """The host in a Host header, without port; empty when there is none to be read."""
     try:
-        return urlsplit(url).hostname or ""
+        return urlsplit(f"//{header}").hostname or ""
     except ValueError:
         return ""
 
