@@ -115,7 +115,7 @@ def connection_list(api: Remote, limit: int) -> None:
 
 @connection.command("add")
 @click.argument("connection_id")
-@click.argument("url")
+@click.argument("broker")
 @click.option("--name", help="The id without it.")
 @click.option("--user", "username", help="User there; the password is asked for.")
 @click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
@@ -128,7 +128,7 @@ def connection_list(api: Remote, limit: int) -> None:
 def connection_add(
     api: Remote,
     connection_id: str,
-    url: str,
+    broker: str,
     name: str | None,
     username: str | None,
     password_stdin: bool,
@@ -140,14 +140,14 @@ def connection_add(
 ) -> None:
     """Keep a connection to another broker.
 
-    The URL begins with mqtt://, mqtts://, ws:// or wss://.
+    Its URL begins with mqtt://, mqtts://, ws:// or wss://.
     """
     from mqledger_client import models
 
     body = models.NewConnection(
         id=connection_id,
         name=name or connection_id,
-        url=url,
+        url=broker,
         username=username,
         password=secret(f"Password of {username}", password_stdin) if username else None,
         client_id=client_id,
