@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from litestar import Request
+from litestar.handlers import HTTPRouteHandler
 
 from query_api import asked as module
 from query_api.asked import Asked
@@ -21,12 +22,17 @@ def asked(*parts: bytes, headers: Sequence[tuple[bytes, bytes]] = (), ends: bool
     waiting = list(parts)
 
     async def receive() -> Any:
-        if waiting:
-            return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting) or not ends}
-        await asyncio.Event().wait()
+        if not waiting:
+            await asyncio.Event().wait()
+        return {"type": "http.request", "body": waiting.pop(0), "more_body": bool(waiting) or not ends}
 
     scope: Any = {"type": "http", "method": "POST", "headers": list(headers), "client": ("192.0.2.1", 1)}
+    scope["route_handler"] = HTTPRouteHandler("/", http_method="POST", request_max_body_size=None)(_handler)
     return Asked(SimpleNamespace(tenant="default"), FLUXMQ, Request(scope, receive), "route")  # type: ignore[arg-type]
+
+
+async def _handler() -> None:
+    """Stands for the handler that Litestar found."""
 
 
 async def test_a_body_comes_whole() -> None:
