@@ -11,9 +11,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from domain.access import Action, Decision, Who
-from ingest.access.access import BUSY, Entrance
 from ingest.access.rights import ALL, Judge, Rights
-from ingest.mqtt import connect
+from ingest.mqtt import connect, entering
 from ingest.mqtt.codec import (
     ConnackPacket,
     ConnectPacket,
@@ -41,14 +40,12 @@ from schemas.events import (
     Published,
     Refused,
 )
-from schemas.positions import partition_of
 
 if TYPE_CHECKING:
     from ingest.mqtt.server import Server
     from ingest.node.session import Session
 
 _V5 = ProtocolVersion.V5
-_OF_ACCESS = (ReasonCode.BAD_USER_NAME_OR_PASSWORD, ReasonCode.NOT_AUTHORIZED, ReasonCode.BANNED)
 
 
 class Connection(Socket):
@@ -247,57 +244,13 @@ class Connection(Socket):
         self.version = packet.version
         self.client_id = packet.client_id
         self.state = CONNECTING
-        server = self.server
-        if (why := connect.unfit(packet, server.settings)) is not None:
-            self._decide(packet, server.access.refused(packet.username or "", why))
-        else:
-            self._enter(packet)
-
-    def _enter(self, packet: ConnectPacket) -> None:
-        entrance = self.server.access.enter(packet, self)
-        if entrance is None:
-            self.asking = packet
-        else:
-            self._decide(packet, entrance)
+        entering.begin(self, packet)
 
     def verified(self, known: bool) -> None:
         """Whether the password is right is known now; unless ``known`` is False: it took too long, or failed."""
         packet, self.asking = self.asking, None
-        if packet is None:
-            return  # it has waited for too long
-        if known:
-            self._enter(packet)
-        else:
-            self._decide(packet, self.server.access.refused(packet.username or "", BUSY))
-        self.server.soon_flush()
-
-    def _decide(self, packet: ConnectPacket, entrance: Entrance) -> None:
-        server = self.server
-        room = server.quotas.may_connect
-        decision = connect.decide(
-            packet, entrance, server.settings, self.peer, self.listener, server.new_client_id, room
-        )
-        self.client_id = decision.client_id
-        self.tenant = decision.tenant
-        self.partition = partition_of(self.tenant, self.client_id, server.partitions)
-        if server.overloaded:
-            self.write(encode(ConnackPacket(False, ReasonCode.SERVER_UNAVAILABLE), self.version))
-            self.close("the log does not take connections now")
-            return
-        server.append(self.partition, decision, self, 512 + _will_size(packet))
-        if isinstance(decision, Refused):
-            reason = ReasonCode(decision.reason_code)
-            server.counters.refused(reason.name.lower(), reason in _OF_ACCESS)
-        else:
-            self.connected_event = decision
-            self.credential = entrance.credential
-            self.rights = server.access.rights(entrance)
-            self.window = min(decision.receive_maximum, server.settings.max_inflight)
-            self.max_out = decision.max_packet_size
-            self.keep_alive = decision.keep_alive * 1.5  # [MQTT-3.1.2-22]
-        if packet.version == _V5:
-            self.aliases = {}
-            self.most_receiving = server.settings.receive_maximum
+        if packet is not None:  # else it has waited for too long
+            entering.go_on(self, packet, known)
 
     def connected(self, session: Session, present: bool) -> None:
         """The node applied ``connected``: the client may be told [MQTT-3.2.2-1]."""
@@ -531,8 +484,3 @@ class Connection(Socket):
 def _without_words(packet: Any) -> Any:
     """The packet without its reason string, for a client whose packets must be small [MQTT-3.14.2-3]."""
     return type(packet)(*[getattr(packet, f) for f in packet.__struct_fields__ if f != "properties"])
-
-
-def _will_size(packet: ConnectPacket) -> int:
-    will = packet.will
-    return 0 if will is None else len(will.payload) + len(will.topic) + len(will.properties)
