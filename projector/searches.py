@@ -30,6 +30,8 @@ async def make(pool: Any) -> bool:
                 await connection.execute(f"drop index concurrently {row['relname']}", timeout=None)
             for statement in INDEXES.values():
                 await connection.execute(statement, timeout=None)
+            # Before the first search: without statistics the planner might not take them.
+            await connection.execute("analyze sessions", timeout=None)
             return True
         finally:
             await connection.execute("select pg_advisory_unlock($1, hashtext(current_schema()))", _LOCK)

@@ -46,7 +46,7 @@ _SEARCHED = f"""($2::text is null or s.client_id = $2)
         and ($15::text = '' or strpos(s.username collate "C", $15) > 0)
         and ($16 < 0 or (s.created_at, s.client_id) > ($16, $17::text)) and {FRAGMENTS["alive"]}"""
 FRAGMENTS |= {
-    "first_kind": f"({_KIND} where s.tenant = $1 {_KIND_ORDER})",
+    "first_kind": f"({_KIND} where {FRAGMENTS['sessions_ready']} and s.tenant = $1 {_KIND_ORDER})",
     # An equality on the tenant would take the place of the row comparison as the beginning of the scan.
     "next_kind": f"""{_KIND}
         where (s.tenant, s.online, s.node, s.clean_start, s.version, s.zone collate "C", s.created_at)
@@ -73,9 +73,14 @@ FRAGMENTS |= {
        s.connection_name, s.tls_identity, s.bridge, s.disconnect_code, s.disconnect_reason, s.subscription_count,
        s.valid_from_time, c.at, c.inflight, c.queued, c.awaiting_rel, c.packets_in, c.packets_out, c.messages_in,
        c.messages_out, c.bytes_in, c.bytes_out, c.dropped, c.reads, c.writes""",
-    # Counters of an earlier session of the same client id don't count.
-    "searched_rows": """join sessions s on s.tenant = $1 and s.client_id = found.client_id
-left join session_counters c on c.tenant = s.tenant and c.client_id = s.client_id and c.epoch >= s.created""",
+    # Lateral, so that no plan can begin with these. Counters of an earlier session of the same client id don't count.
+    "searched_rows": """cross join lateral (
+    select * from sessions s where s.tenant = $1 and s.client_id = found.client_id limit 1
+) s
+left join lateral (
+    select * from session_counters c where c.tenant = s.tenant and c.client_id = s.client_id and c.epoch >= s.created
+    limit 1
+) c on true""",
 }
 
 _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)

@@ -3,8 +3,8 @@
 -- $1: tenant; $2: client id; $3: username; $4: address; $5: online; $6: node; $7: clean start; $8: versions; $9: zone;
 -- $10, $11: least and greatest created_at; $12, $13: of connected_at; $14, $15: parts of client id and username;
 -- $16, $17: created_at and client id of the session behind which to begin; $18: rows to skip; $19: most rows, null for
--- all. Filters read nothing but the index that is walked; then the rows of the page are looked up, in its order: with
--- sorts and the joins that lose it switched off (postgres.py) a nested loop keeps it.
+-- all. Filters read nothing but the index that is walked; then the rows of the page are looked up, in its order, which
+-- nested loops keep.
 
 -- name: search_kinds
 -- By kind of session, then age. A kind is a combination of the few values of online, node, clean start, version and
@@ -23,7 +23,7 @@ from (
         where {of_kind}
         order by s.tenant, s.online, s.node, s.clean_start, s.version, s.zone collate "C", s.created_at, s.client_id
     ) f
-    where {sessions_ready} and {kind_wanted}
+    where {kind_wanted}
     offset $18 limit $19
 ) found
 {searched_rows};
@@ -45,7 +45,7 @@ from (
         order by s.tenant, s.online, s.node, s.clean_start, s.version, s.zone collate "C", s.created_at, s.client_id
         limit $18::bigint + $19::bigint
     ) f
-    where {sessions_ready} and {kind_wanted}
+    where {kind_wanted}
     order by f.created_at, f.client_id
     offset $18 limit $19
 ) found
@@ -104,7 +104,7 @@ from kinds k cross join lateral (
     where {of_kind}
     offset $18 limit $19
 ) f
-where {sessions_ready} and {kind_wanted};
+where {kind_wanted};
 
 -- name: subscription_search
 -- A page of subscriptions by filters, in bytewise order of client ids and filters; null is any.
