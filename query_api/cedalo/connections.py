@@ -32,6 +32,7 @@ STATUS_SECONDS: Final = 5.0
 """How long an answer waits for the first word on a new connection; the original waits as long."""
 EXISTS_ID: Final = "Connection with the same name/id already exists"
 EXISTS_NAME: Final = "Connection with either the same name or id already exists"
+UNKNOWN: Final = "Connection not found"
 FULL: Final = "Maximum number of connections reached"
 
 
@@ -71,9 +72,11 @@ async def _create(asked: Asked) -> ASGIResponse:
 async def _delete(asked: Asked) -> ASGIResponse:
     await _ready(asked)
     named = unescape(tail(asked.raw_path, f"{PATH}/".encode()) or b"")
-    if not named:
-        raise InvalidError("this is no id of a connection")
-    _made(await connections.remove(asked.service, asked.asker(), asked.tenant, named))
+    try:
+        outcome = await connections.remove(asked.service, asked.asker(), asked.tenant, named or "")
+    except InvalidError as error:
+        raise NotFoundError(UNKNOWN) from error  # what can't be an id is nobody's
+    _made(outcome)
     return await _all(asked)
 
 
@@ -118,6 +121,6 @@ def _made(outcome: Outcome) -> None:
         case word if word == LIMIT:
             raise not_allowed(FULL)
         case word if word == NOT_FOUND:
-            raise NotFoundError("Connection not found")
+            raise NotFoundError(UNKNOWN)
         case _:
             raise UnavailableError(f"the command came to {outcome.outcome}")
