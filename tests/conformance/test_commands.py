@@ -8,12 +8,12 @@ import pytest
 from ingest.mqtt.codec import DisconnectPacket, ProtocolVersion, PublishPacket, PubrecPacket
 from schemas.events import AnyEvent, Expire, Kick, Publish, Subscribe, Subscription, Unsubscribe
 from tests.conformance.conftest import V5, V31, V311, Connect
-from tests.integration.ingest.asker import asking, order
+from tests.integration.ingest import asker
+from tests.integration.ingest.asker import order
 from tests.mqttkit import unique
 from tests.mqttkit.client import quiet, will
 from tests.mqttkit.node import Node
 from tests.mqttkit.target import Target
-from tests.stackkit.eventually import run_async
 
 NEVER = 0xFFFFFFFF
 
@@ -22,13 +22,7 @@ def ask(broker: Target, event: AnyEvent, *, everywhere: bool = False) -> None:
     """Append a command as an API process does."""
     if not isinstance(broker, Node):
         pytest.skip("only our own broker takes commands")
-    kafka = broker.kafka
-
-    async def append() -> None:
-        async with asking(kafka) as asker:
-            await (asker.everywhere(event) if everywhere else asker.command(event))
-
-    run_async(append())
+    asker.ask(broker.kafka, event, everywhere=everywhere)
 
 
 def test_a_kicked_client_is_told_and_its_session_is_over(

@@ -7,12 +7,23 @@ from contextlib import AbstractContextManager, ExitStack
 
 import pytest
 
-from ingest.mqtt.codec import ConnackPacket, PingReqPacket, PingRespPacket, ProtocolVersion, PubackPacket, ReasonCode
+from ingest.mqtt.codec import (
+    ConnackPacket,
+    DisconnectPacket,
+    PingReqPacket,
+    PingRespPacket,
+    ProtocolVersion,
+    PubackPacket,
+    ReasonCode,
+)
+from schemas.admin import Banned
+from schemas.events import Kick
 from tests.faults.broker.breakable import BreakableKafka
 from tests.faults.broker.conftest import NewNode
 from tests.faults.broker.ledger import check_publisher, read_ledger
 from tests.faults.broker.settings import AWAY
 from tests.faults.broker.storm import PATIENCE, WINDOW, Storm, join
+from tests.integration.ingest.asker import administer, ask, order
 from tests.mqttkit import Client, Link, connect_packet, elapse, unique
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -41,7 +52,8 @@ def _stay_connected(clients: list[Client], seconds: float) -> None:
 def test_clients_ride_it_out(
     breakable: BreakableKafka, new_node: NewNode, closing: ExitStack, how: str, timeout: float
 ) -> None:
-    """Publishers, subscribers and newcomers: all wait, none is cut, all is delivered once and in order."""
+    """Publishers, subscribers and newcomers: all wait, none is cut, all is delivered once and in order; commands and
+    changes of who may be here are heard again, too."""
     node, topic = new_node(log__request_timeout=timeout), unique()
     reader, writer = (closing.enter_context(Client(node.address, V5, keep_alive=60)) for _ in range(2))
     reader.subscribed(topic, qos=1)
@@ -66,6 +78,10 @@ def test_clients_ride_it_out(
     join(node.address, unique()).close()
     writer.publish(topic, b"after", qos=1)
     reader.expect_message(topic, b"after")
+    ask(node.kafka, Kick("default", reader.client_id, order(), "", True))
+    reader.take(DisconnectPacket, PATIENCE, reason_code=ReasonCode.ADMINISTRATIVE_ACTION)
+    administer(node.kafka, Banned(order(), "set", "default", "clientid", writer.client_id, "ann", "", 0, 0))
+    writer.take(DisconnectPacket, PATIENCE, reason_code=ReasonCode.ADMINISTRATIVE_ACTION)
 
 
 @pytest.mark.parametrize("how", ["frozen", "dead"])

@@ -17,6 +17,7 @@ from schemas.frames import encode_events, frame_headers
 from schemas.kafka_options import kafka_client_options
 from schemas.positions import partition_of, position
 from schemas.settings import KafkaSettings
+from tests.stackkit.eventually import run_async
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -65,6 +66,26 @@ class Asker:
     async def _send(self, topic: str, value: bytes, partition: int = 0, headers: Any = None) -> int:
         record = await self._producer.send_and_wait(topic, value, partition=partition, headers=headers)
         return int(record.offset)
+
+
+def ask(kafka: KafkaSettings, event: AnyEvent, *, everywhere: bool = False) -> None:
+    """Append a command, from a test without an event loop."""
+
+    async def append() -> None:
+        async with asking(kafka) as asker:
+            await (asker.everywhere(event) if everywhere else asker.command(event))
+
+    run_async(append())
+
+
+def administer(kafka: KafkaSettings, event: AdminEvent) -> None:
+    """Append an event to ``mq.admin``, likewise."""
+
+    async def append() -> None:
+        async with asking(kafka) as asker:
+            await asker.admin(event)
+
+    run_async(append())
 
 
 @asynccontextmanager
