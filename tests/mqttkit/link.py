@@ -70,8 +70,11 @@ class Link:
     Invariant: every packet of the broker is handed out once, by ``receive``, ``expect`` or ``take``.
     """
 
-    def __init__(self, address: Address, version: ProtocolVersion, *, receive_buffer: int = 0) -> None:
-        """Open the connection. ``receive_buffer`` in bytes makes a reader whose socket fills soon."""
+    def __init__(
+        self, address: Address, version: ProtocolVersion, *, receive_buffer: int = 0, source: str = ""
+    ) -> None:
+        """Open the connection. ``receive_buffer`` in bytes makes a reader whose socket fills soon; ``source`` is the
+        address to come from."""
         self.version = version
         self.bytes_received = 0
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
@@ -79,6 +82,8 @@ class Link:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self._socket.settimeout(WAIT)
         try:
+            if source:
+                self._socket.bind((source, 0))
             self._socket.connect(address)
         except OSError:
             self._socket.close()
