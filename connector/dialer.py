@@ -14,9 +14,10 @@ import logging
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from connector.addresses import addresses_of
@@ -33,6 +34,24 @@ CONNACK_OF_REASON: Mapping[int, int] = {133: 2, 136: 3, 134: 4, 135: 5}
 """paho tells return codes of CONNACK as reason codes of MQTT 5."""
 _quiet = logging.getLogger("connector.mqtt")
 _quiet.setLevel(logging.CRITICAL)  # what the client library complains of is in the status
+
+
+class _Client(aiomqtt.Client):
+    """Notices a connection that ends before CONNACK, which the library leaves to its time-out."""
+
+    def _on_disconnect(self, *arguments: Any, **keywords: Any) -> None:
+        # Perhaps in the thread that connects.
+        self._loop.call_soon_threadsafe(self._ended)
+        super()._on_disconnect(*arguments, **keywords)
+
+    def _ended(self) -> None:
+        if not self._connected.done():
+            self._connected.set_exception(EndedError("the broker closed the connection before CONNACK"))
+            self._connected.exception()  # perhaps nobody waits for it any more
+
+
+class EndedError(aiomqtt.MqttError):
+    """The far end has closed the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +129,7 @@ class Dialer:
     ) -> aiomqtt.Client:
         transport: Literal["tcp", "websockets"] = "websockets" if url.websocket else "tcp"
         password = parts.get("password")
-        return aiomqtt.Client(
+        return _Client(
             address,
             url.port,
             logger=_quiet,
@@ -166,7 +185,9 @@ async def _left(client: aiomqtt.Client, entering: asyncio.Task[aiomqtt.Client] |
 
 def _why(error: BaseException, peer: Peer, seconds: float) -> LinkFailedError:
     """aiomqtt keeps what it caught as the context of what it raises."""
-    if isinstance(error, aiomqtt.MqttCodeError):
+    if isinstance(error, EndedError):
+        return closed(peer, str(error))
+    if isinstance(error, MqttConnectError):
         code = error.rc.value if isinstance(error.rc, ReasonCode) else int(error.rc or 0)
         return refused(CONNACK_OF_REASON.get(code, code), f"Connection refused: {error.rc}", peer)
     if isinstance(error.__context__, TimeoutError) and str(error) == "Operation timed out":

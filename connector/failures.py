@@ -29,7 +29,7 @@ CONNACK_CODES: Final[Mapping[int, str]] = MappingProxyType(
     }
 )
 """Return codes of CONNACK, MQTT 3.1.1 section 3.2.2.3; as errno the code itself. The client library keeps 1, the wrong
-version, to itself: it looks like a broker that does not answer."""
+version, to itself: it looks like a broker that closes the connection."""
 
 VERIFY_CODES: Final[Mapping[int, str]] = MappingProxyType(
     {

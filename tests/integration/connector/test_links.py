@@ -205,6 +205,28 @@ async def test_a_far_end_that_says_nothing() -> None:
     assert (error.code, error.errno, error.syscall, error.port) == ("ETIMEDOUT", -110, "connect", port)
 
 
+@pytest.mark.parametrize("answer", [b"", bytes((0x20, 2, 0, 1)), b"SSH-2.0-OpenSSH_9.2\r\n"])
+async def test_a_far_end_that_hangs_up_before_connack(answer: bytes) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1000)
+        writer.write(answer)
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with keeping(connection(f"mqtt://127.0.0.1:{port}"), timeout=20.0) as kept:
+            error = await kept.error()
+    assert (error.code, error.errno, error.syscall, error.port) == ("ECONNCLOSED", 1, "on", port)
+
+
+async def test_a_client_certificate_that_is_missing(tmp_path: Path) -> None:
+    async with (
+        asking_tls_server(tmp_path, signed_by(CA), CA) as (port, _),
+        keeping(connection(f"mqtts://127.0.0.1:{port}", ca=CA.cert), timeout=20.0) as kept,
+    ):
+        assert (await kept.error()).code in ("ECONNCLOSED", "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED")
+
+
 async def test_a_web_server_that_knows_no_websockets() -> None:
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
