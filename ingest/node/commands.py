@@ -132,6 +132,8 @@ class Commands:
         self._node = node
         self._live = False
         self._under_way: dict[tuple[str, str], _Turn] = {}
+        self._fresh: list[tuple[Command, At]] = []
+        """Commands of the frame that is being applied: decided on at its end, when all of it is applied."""
         self._settled: list[Effect] = []
         self._work: deque[Iterator[None]] = deque()
         self._verdicts: dict[type, Callable[[Session, Any], Verdict]] = {
@@ -154,7 +156,7 @@ class Commands:
             return False
         self._node.homes[at.partition].open[event.order.id] = event, at, 0
         if self._live:
-            self._in_turn(event, at)
+            self._fresh.append((event, at))
         return True
 
     def publish(self, event: Publish, at: At, stamp: int) -> bool:
@@ -198,9 +200,15 @@ class Commands:
         self.go_on()
 
     def go_on(self) -> None:
-        """Decide what has waited for something that was applied. Called at the end of each frame."""
-        while self._settled:
-            self._applied(self._settled.pop(0))
+        """Decide what was applied, or has waited for something that was. Called at the end of each frame."""
+        if self._settled:
+            settled, self._settled = self._settled, []
+            for effect in settled:
+                self._applied(effect)
+        if self._fresh:
+            fresh, self._fresh = self._fresh, []
+            for event, at in fresh:
+                self._in_turn(event, at)
         while self._work and len(self._under_way) < _CHUNK:
             if next(self._work[0], _OVER) is _OVER:
                 self._work.popleft()
