@@ -176,7 +176,7 @@ class Dialer:
 
 async def _left(client: aiomqtt.Client, entering: asyncio.Task[aiomqtt.Client] | None) -> None:
     if entering is not None:
-        await asyncio.wait([entering])
+        await asyncio.gather(entering, return_exceptions=True)
     try:
         await client.__aexit__(None, None, None)
     except aiomqtt.MqttError as error:  # it was never there, or its end is not confirmed: nobody waits for it
