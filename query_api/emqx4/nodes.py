@@ -32,6 +32,8 @@ ALIASES: Final = {
     "emqx_retainer": "retainer",
 }
 """Plugins of the original that scripts switch, and the modules of ours that do what they did."""
+NOTHING: Final = ("rules", "resources")
+"""What the original has and we have not; lists that who watches a broker asks for."""
 _SWITCHES: Final = {"load": (True,), "unload": (False,), "reload": (False, True)}
 
 
@@ -60,6 +62,8 @@ def routes() -> list[Route]:
         made.append(
             Route(f"{name}_of_node", "GET", f"/nodes/:node/alarms{path}", _alarms_of(wanted), "Those of a node")
         )
+    for name in NOTHING:
+        made.append(Route(f"list_{name}", "GET", f"/{name}", _nothing, f"There are no {name} here"))
     return made
 
 
@@ -67,6 +71,10 @@ async def status(asked: Asked) -> ASGIResponse:
     """For those who only want to know whether it lives, without an account: the service, not the nodes."""
     text = f"Node {asked.service.settings.host} is started\nemqx is running"
     return plain(text.encode(), asked.headers(), media_type="text/plain")
+
+
+async def _nothing(call: Call) -> ASGIResponse:
+    return data(call.asked, [])
 
 
 async def _numbers(call: Call) -> list[Numbers]:
