@@ -59,11 +59,15 @@ class Service:
         self.access = Access(login, local, roll, self._passwords, lambda: self.tokens)
         self._first = FirstAdministrator(roll, self.watch, self.commands, self._passwords, login.first_secret_file)
 
-    async def start(self) -> None:
-        """Begin to watch. A Postgres that answers is known before the first request; for another nobody waits long."""
+    async def start(self, first: bool = True) -> None:
+        """Begin to watch. A Postgres that answers is known before the first request; for another nobody waits long.
+
+        ``first``: make an administrator when there is no account.
+        """
         self._tasks.append(asyncio.create_task(self.watch.run(), name="watch"))
         await self.watch.settled(START_SECONDS)
-        self._tasks.append(asyncio.create_task(self._first.run(), name="first administrator"))
+        if first:
+            self._tasks.append(asyncio.create_task(self._first.run(), name="first administrator"))
 
     async def stop(self) -> None:
         """End the watch, close the pool, give up the producer."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -10,9 +12,10 @@ from dataclasses import replace
 import pytest
 
 from ingest.mqtt.codec import DisconnectPacket, ProtocolVersion, PublishPacket
+from query_api.access.principal import Role
 from query_api.commands.outcome import Asker
 from query_api.commands.writer import Writer
-from query_api.errors import ConflictError, InvalidError, TooLargeError, UnavailableError
+from query_api.errors import ConflictError, InvalidError, TooLargeError, UnauthorizedError, UnavailableError
 from query_api.service import Service
 from query_api.settings import ApiSettings
 from schemas.admin import PluginSet, UserRemoved, UserSet
@@ -24,6 +27,8 @@ from tests.conftest import RunService
 from tests.mqttkit.client import Client
 from tests.mqttkit.link import Address
 from tests.stackkit.eventually import eventually
+from tests.stackkit.process import Service as StackService
+from tests.stackkit.services import ROOT
 
 ANN = Asker("ann", "192.0.2.1", "corr")
 
@@ -54,6 +59,7 @@ async def test_commands(run_service: RunService, kafka: KafkaSettings, migrated_
         await expired(service, at)
         await administered(service)
         await refused(service)
+        await recovered(service, node)
 
 
 async def kicked(service: Service, at: Address) -> None:
@@ -182,6 +188,23 @@ async def refused(service: Service) -> None:
             await wrong
     with pytest.raises(TooLargeError):
         await commands.publish(ANN, "default", "c", "t", b"x" * 1_040_000)
+
+
+async def recovered(service: Service, node: StackService) -> None:
+    """Who has the log makes an administrator of anybody; the password is that, and in no file or event."""
+    command = [sys.executable, "-m", "stack.cli", "admin", "recover", "ann"]
+    process = await asyncio.create_subprocess_exec(
+        *command, env=node.whole_environment, cwd=ROOT, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    assert process.returncode == 0
+    password = said.decode().strip()
+    await eventually(lambda: service.watch.admin_next > 0, timeout=5)
+    principal, token = await service.access.login("ann", password, "192.0.2.1")
+    assert (principal.name, principal.role, principal.tenant) == ("ann", Role.ADMINISTRATOR, "*")
+    assert password not in token
+    with pytest.raises(UnauthorizedError):
+        await service.access.login("ann", "wrong", "192.0.2.1")
 
 
 async def test_nobody_waits_long_for_a_kafka_that_is_away(kafka: KafkaSettings) -> None:
