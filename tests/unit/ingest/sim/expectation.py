@@ -209,7 +209,7 @@ class Expectations:
         """SUBSCRIBE is said."""
         known = self.known[client.client_id]
         before = [a for a in known.asked if a.filter == topic_filter]
-        if before:
+        if before or topic_filter in known.ordered:
             known.mixed = True
             self._release(client, topic_filter)
         for asked in before:
@@ -227,7 +227,10 @@ class Expectations:
 
     def ordering(self, client: Client, topic_filter: str) -> None:
         """Somebody subscribes it, with a QoS that need not be its own."""
-        self.known[client.client_id].ordered.add(topic_filter)
+        known = self.known[client.client_id]
+        if topic_filter in known.ordered or any(a.filter == topic_filter for a in known.asked):
+            known.mixed = True
+        known.ordered.add(topic_filter)
         self._release(client, topic_filter)
 
     def _release(self, client: Client, topic_filter: str) -> None:
