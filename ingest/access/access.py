@@ -134,6 +134,13 @@ class Access:
             tenant, user = DEFAULT_TENANT, username
         return Entrance(tenant, user[:_USERNAME_TOLD], refusal=refusal)
 
+    def foreign(self, entrance: Entrance, session: Session | None) -> bool:
+        """Whether a session is another user's than who comes in with its client id. What nobody verified is no user's:
+        where there are no users, a client may change its name."""
+        if session is None or session.state is None or session.state.connection.username == entrance.username:
+            return False
+        return bool(entrance.credential) or (session.tenant, session.state.connection.username) in self._admin.users
+
     @property
     def _named(self) -> bool:
         return self._mqtt.tenant_from == "username"

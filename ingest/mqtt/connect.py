@@ -20,9 +20,11 @@ def decide(
     listener: str,
     new_client_id: Callable[[], str],
     room: Callable[[str, str], bool] = lambda tenant, client_id: True,
+    foreign: Callable[[str, str], bool] = lambda tenant, client_id: False,
 ) -> Connected | Refused:
     """The event of a CONNECT packet of somebody who comes in, or not, as ``entrance`` says; ``room`` says whether a
-    client of a tenant may have a session."""
+    client of a tenant may have a session, ``foreign`` whether the one that there is belongs to somebody else: then the
+    client begins anew, whatever it asked for."""
     refusal = entrance.refusal
     if refusal is None and not room(entrance.tenant, packet.client_id):
         v5 = packet.version == ProtocolVersion.V5
@@ -53,7 +55,7 @@ def decide(
         address=peer[0],
         port=peer[1],
         listener=listener,
-        clean_start=packet.clean_start,
+        clean_start=packet.clean_start or foreign(entrance.tenant, packet.client_id),
         expiry=_expiry(packet, settings),
         keep_alive=_keep_alive(packet, settings),
         receive_maximum=properties.receive_maximum if v5 else 65_535,

@@ -57,6 +57,7 @@ def _decide(connection: Connection, packet: ConnectPacket, entrance: Entrance) -
         connection.listener,
         server.new_client_id,
         server.quotas.may_connect,
+        lambda tenant, client_id: server.access.foreign(entrance, server.node.sessions.get((tenant, client_id))),
     )
     connection.client_id = decision.client_id
     connection.tenant = decision.tenant

@@ -228,6 +228,24 @@ def test_a_client_id_is_of_its_tenant(join: Join) -> None:
     assert join(V5, name, "acme/ann", clean=False, session_expiry_interval=600).session_present
 
 
+def test_a_session_is_its_users(admin: Administrator, join: Join, version: ProtocolVersion) -> None:
+    """Given a session with a message in its queue, when another user of the tenant comes with its client id, then that
+    one gets neither subscriptions nor messages."""
+    name, topic = unique("own"), unique("t")
+    options: dict[str, Any] = {"clean": False}
+    if version == V5:
+        options["session_expiry_interval"] = 600
+    mine = join(version, name, "acme/ann", **options)
+    mine.subscribed(topic, qos=1)
+    mine.disconnect()
+    publisher = join(who="acme/ann")
+    publisher.publish(topic, b"for ann", qos=1)
+    admin.say(user("eve", "x", "acme"))
+    theirs = join(version, name, "acme/eve", password="x", **options)
+    assert not theirs.session_present
+    quiet(theirs, publisher)
+
+
 def test_a_will_stays_in_its_tenant(join: Join) -> None:
     topic = unique("will")
     mine, theirs = join(who="acme/ann"), join(who="rival/ann")

@@ -186,6 +186,31 @@ async def test_a_session_that_is_over_makes_room_in_its_tenant() -> None:
         await it.client("b", V311)
 
 
+@pytest.mark.parametrize("version", [V311, V5])
+async def test_a_session_of_another_user_is_not_taken_up(version: ProtocolVersion) -> None:
+    """Given a session with subscriptions, when another user comes with its client id, then it begins anew; the same
+    user goes on, with another password, too."""
+    async with house(user("alice", "1"), user("bob", "2")) as it:
+        peer = await it.client("a", version, username="alice", password="1")
+        peer.say(SubscribePacket(1, (Subscription("x", 1),)), DisconnectPacket())
+        it.say(user("alice", "3"))
+        peer, answer = await it.join("a", version, username="alice", password="3")
+        assert answer.session_present
+        for username, password in (("bob", "2"), (None, None), ("alice", "3")):
+            peer, answer = await it.join("a", version, username, password)
+            assert (answer.reason_code, answer.session_present) == (0, False)
+            state = it.broker.node.sessions["default", "a"].state
+            assert state is not None
+            assert not state.subscriptions
+
+
+async def test_where_nobody_has_a_password_a_client_may_change_its_name() -> None:
+    async with house() as it:
+        (await it.client("a", username="one")).say(DisconnectPacket())
+        _, answer = await it.join("a", username="two")
+        assert answer.session_present
+
+
 # Bans
 
 
