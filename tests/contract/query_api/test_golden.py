@@ -1,6 +1,7 @@
 """Recorded exchanges: requests and, byte for byte, their answers on one set of rows.
 
-``golden/*.json`` hold a request, and status, headers and body of its answer. To record them anew after a wanted change:
+``golden/*.json`` hold a request, and status, headers and body of its answer; those of other dialects than FluxMQ's are
+in folders of their own. To record them anew after a wanted change:
 ``MQLEDGER_RECORD_GOLDEN=1 python -m pytest tests/contract/query_api/test_golden.py``, and read the difference.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,8 +21,32 @@ from tests.contract.query_api.tables import AWAY, Tables
 from tests.stackkit.eventually import eventually_sync
 
 FOLDER = Path(__file__).parent / "golden"
-FILES = sorted(FOLDER.glob("*.json"))
+FILES = sorted(FOLDER.rglob("*.json"))
 RECORD_ENV = "MQLEDGER_RECORD_GOLDEN"
+ROUTE = {"partition": 0, "tenant": "default", "node": "node-1", "sessions": 1}
+TOTAL = {"partition": 0, "tenant": "default"}
+TOTALS = {"sessions": 4, "sessions.connected": 3, "subscriptions": 3}
+NODE: dict[str, Any] = {
+    "node": "node-1",
+    "incarnation": 1,
+    "status": "running",
+    "started_at": 1_566_656_000_000,
+    # In the year 2286: it is never overdue.
+    "heartbeat_at": 9_999_999_999_999,
+    "interval": 1.0,
+    "version": "0.1.0",
+    "host": "here",
+    "pid": 1,
+    "applied": "[1]",
+    "listeners": '[{"name":"mqtt:tcp","protocol":"mqtt","address":"127.0.0.1","port":1883,"connections":3}]',
+    "counters": '{"packets.connect.received":5,"packets.publish.received":2,"messages.received.qos1":2}',
+    "gauges": """{"connections":3,"sessions":4,"sessions.connected":3,"subscriptions":3,"topics":2,"retained":1,
+        "host.load1_centi":193,"host.load5_centi":193,"host.load15_centi":189,"host.memory_bytes":72551000,
+        "process.rss_bytes":51673825,"process.max_fds":256}""",
+    "maxima": '{"sessions.connected":7,"sessions":8}',
+    "limits": '{"max_connections":1024,"max_inflight":16}',
+    "plugins": '["acl","retainer"]',
+}
 VARYING = {"date", "server", "mqledger-lag-ms", "mqledger-confirmed-ms"}
 
 
@@ -64,6 +90,9 @@ def rows(tables: Tables) -> None:
         {"client_id": "my-device-001", "filter": "alarms/#", "qos": 2},
         {"client_id": "older", "filter": "alarms/#"},
     )
+    tables.insert("nodes", [NODE])
+    tables.insert("totals", [TOTAL | {"name": name, "value": value} for name, value in TOTALS.items()])
+    tables.insert("routes", [ROUTE | {"filter": one} for one in ("alarms/#", "devices/+/events")])
 
 
 @pytest.fixture
@@ -74,11 +103,12 @@ def confirmed(recorded_api: Api, tables: Tables) -> None:
 
 
 @pytest.mark.usefixtures("rows", "confirmed")
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("file", FILES, ids=lambda file: "-".join(file.relative_to(FOLDER).with_suffix("").parts))
 def test_exchange(recorded_api: Api, file: Path) -> None:
     recorded = json.loads(file.read_text(encoding="utf-8"))
     request = recorded["request"]
-    answer = recorded_api.request(request["method"], request["target"], request.get("headers"))
+    body = request.get("body", "").encode()
+    answer = recorded_api.request(request["method"], request["target"], request.get("headers"), body)
     headers = {name: value for name, value in answer.headers.items() if name not in VARYING}
     got = {"status": answer.status, "headers": headers, "body": answer.body.decode()}
     if os.environ.get(RECORD_ENV):
