@@ -176,7 +176,7 @@ class Reader:
 
     def page(self, target: str) -> bytes:
         """The body of an answer, which must be 200."""
-        self._socket.sendall(f"GET {target} HTTP/1.1\r\nHost: bench\r\n\r\n".encode())
+        self._socket.sendall(f"GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
         taken = b""
         while b"\r\n\r\n" not in taken:
             taken += self._take()
