@@ -32,7 +32,7 @@ def admin() -> None:
 @click.argument("name", default="admin")
 @click.pass_obj
 def recover(app: App, name: str) -> None:
-    """Make NAME an administrator with a new password, and print it, once."""
+    """Make NAME an administrator, and print a new password, once."""
     password = secrets.token_urlsafe(18)
     ((_, outcome),) = asyncio.run(_set(app.config.api, [_administrator(name, password)], "set"))
     if outcome not in ("done", UNKNOWN):
@@ -54,9 +54,9 @@ def recover(app: App, name: str) -> None:
 )
 @click.pass_obj
 def import_(app: App, file: Path, role: str) -> None:
-    """Add the accounts and API keys in FILE: an export of EMQX 4, or CSV with name,password,role,tenant.
+    """Add the accounts and API keys in FILE.
 
-    Those that exist stay as they are. Documented default passwords are left out.
+    FILE is an export of EMQX 4, or CSV with name,password,role,tenant. Those that exist stay as they are. Documented default passwords are left out.
     """
     from query_api.access.principal import Role
     from stack.imports import read
