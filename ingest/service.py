@@ -23,6 +23,7 @@ from ingest.log.topic_check import check_topics
 from ingest.mqtt.codec import ReasonCode
 from ingest.mqtt.listener import LISTENER, wanted
 from ingest.mqtt.server import Server
+from ingest.node.crossing import begin_present, take_over_sessions
 from ingest.node.duties import Duties
 from ingest.node.node import Node, SupersededError
 from ingest.node.payloads import Payloads
@@ -112,9 +113,9 @@ class IngestService:
         await self._fold_past()
         await self.journal.open()
         incarnation = await self._begin_incarnation(-1)
-        self.node.begin_present()
+        begin_present(self.node)
         self.journal.resume(incarnation)
-        ended = self.node.take_over_sessions()
+        ended = take_over_sessions(self.node)
         if ended:
             log.info("ended the connections that the last incarnation left open", extra={"connections": ended})
         self._spawn(self.payloads.run(lambda partition: self.node.applied[partition]), "payloads")

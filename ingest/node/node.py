@@ -17,7 +17,7 @@ from domain.retained import Retained
 from domain.session import At, SessionState, apply, continues
 from ingest.log.record import Applied
 from ingest.mqtt.outgoing import PUBACK, pubcomp, pubrec, pubrel
-from ingest.node import attach
+from ingest.node import attach, cursors
 from ingest.node.commands import Access, Commands
 from ingest.node.counters import Counters
 from ingest.node.delivery import Delivery
@@ -33,7 +33,6 @@ from schemas.events import (
     ClearAcl,
     CommandDone,
     Connected,
-    Cursor,
     Denied,
     Disconnected,
     Dropped,
@@ -330,7 +329,7 @@ class Node:
             return
         session.persistent = True
         if at.incarnation not in self.incarnations and session.outbox is not None:
-            _settle(session, event.cursor, event.vector)
+            cursors.settle(session, event.cursor, event.vector)
         session.behind = False
         self.dues.note_expiry(session)
 
@@ -403,28 +402,8 @@ class Node:
                 session.connection.write(pubrel(packet_id))
 
     def _progress(self, event: Progress, at: At, owner: Any) -> None:
-        if at.incarnation in self.incarnations:
-            return
-        home = self.homes[at.partition]
-        for named in event.sessions:
-            session = self.sessions.get((named.tenant, named.client_id))
-            if session is None or session.epoch != named.epoch or session.outbox is None:
-                continue
-            _settle(session, named.cursor, event.vector)
-            session.behind = bool(named.cursor.low or named.cursor.inflight)
-        if not event.complete:
-            return
-        settled = Cursor([])
-        speaker = self._lineage.get(at.incarnation, at.incarnation)
-        for session in list(home.unsettled):
-            outbox, state = session.outbox, session.state
-            if session.behind or outbox is None or state is None or state.epoch >= event.vector[at.partition] << 16:
-                continue  # the last: a connection that its node had not applied when it wrote this
-            if self._lineage.get(state.incarnation, state.incarnation) != speaker:
-                continue
-            _settle(session, settled, event.vector)
-            if not outbox:
-                home.unsettled.discard(session)
+        if at.incarnation not in self.incarnations:
+            cursors.progress(event, at, self.sessions, self.homes[at.partition], self._lineage)
 
     def _dropped(self, event: Dropped, at: At, owner: Any) -> None:
         if at.incarnation in self.incarnations:
@@ -453,58 +432,6 @@ class Node:
         wills.observe(prior, event, at)
         if prior is not None and (due := wills.due.get(prior.epoch)) is not None:
             self.dues.note_will(at.partition, due)
-
-    # Crossing from the past to the present
-
-    def begin_present(self) -> None:
-        """The past is folded: from here on queue limits are applied and what falls due is done."""
-        self.delivery.catching_up = False
-        self.dues.begin()
-        for home in self.homes:
-            home.unsettled.clear()
-            for due in home.wills.due.values():
-                self.dues.note_will(home.partition, due)
-        for session in self.sessions.values():
-            session.late = None
-            self.dues.note_expiry(session)
-
-    def take_over_sessions(self) -> int:
-        """End the connections that earlier incarnations of this node left open; how many there were.
-
-        Called once, when the log was applied up to this incarnation's own ``node_started``.
-        """
-        ended = 0
-        for session in self.sessions.values():
-            state = session.state
-            if state is None or not state.online or state.node != self.name or session.connection is not None:
-                continue
-            if session.outbox is not None:
-                session.outbox.presume_sent(min(state.connection.receive_maximum, self.settings.mqtt.max_inflight))
-            event = Disconnected(
-                session.tenant,
-                session.client_id,
-                session.epoch,
-                0x8B,
-                "the node that held the connection is gone",
-                "home",
-                state.expiry,
-                True,
-                list(self.applied),
-                session.outbox.cursor(self.applied) if session.outbox is not None else Cursor([]),
-            )
-            self.append(session.partition, event, None, 224 + 12 * len(self.applied))
-            ended += 1
-        return ended
-
-
-def _settle(session: Session, cursor: Cursor, vector: list[int]) -> None:
-    """Forget what a cursor says is acknowledged."""
-    assert session.outbox is not None
-    late = session.late
-    if late is not None:
-        applied = vector[session.partition] << 16
-        late = session.late = [one for one in late if one[1] >= applied] or None
-    session.outbox.settle(cursor, vector, [item for item, _ in late] if late is not None else ())
 
 
 def _first(session: Session, packet_id: int) -> bool:

@@ -13,6 +13,7 @@ from ingest.log.record import Applied
 from ingest.mqtt.connection import Connection
 from ingest.mqtt.listener import LISTENER
 from ingest.mqtt.server import Server
+from ingest.node.crossing import begin_present, take_over_sessions
 from ingest.node.duties import Duties
 from ingest.node.node import Node
 from ingest.node.payloads import Payloads
@@ -87,9 +88,9 @@ class Broker:
         incarnation = self._begin(-1, begun)
         if begun is not None:
             return False
-        self.node.begin_present()
+        begin_present(self.node)
         self.journal.resume(incarnation)
-        self.node.take_over_sessions()
+        take_over_sessions(self.node)
         self._reading = asyncio.get_running_loop().create_task(self.payloads.run(lambda p: self.node.applied[p]))
         self.drain()
         self.node.commands.begin()
