@@ -1,4 +1,7 @@
-"""Users of this dialect are the accounts of the admin side, with tags. A tag that names a role gives it."""
+"""Users of this dialect are the accounts of the admin side, with tags. A tag that names a role gives it.
+
+Accounts belong to no tenant: who sees one tenant alone may change nothing but its own password.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from litestar.response.base import ASGIResponse
 
 from query_api import admin_queries
 from query_api.access.credentials import MOST_CHARACTERS
-from query_api.access.principal import Permission, Role
+from query_api.access.principal import ALL_TENANTS, Permission, Role
 from query_api.admin_queries import Account
 from query_api.asked import Asked
 from query_api.emq2.answers import (
@@ -59,22 +62,25 @@ def routes(service: Service) -> list[HTTPRouteHandler]:
 
 
 async def _users(asked: Asked) -> ASGIResponse:
+    asked.everywhere()
     name = name_after(asked, "users")
     await asked.freshen()
     store = asked.service.store
     if not name:
-        found = await admin_queries.accounts(store, asked.principal.tenant)
-        return result(asked, [_view(one) for one in found])
-    one = await _seen(asked, name)
+        return result(asked, [_view(one) for one in await admin_queries.accounts(store, ALL_TENANTS)])
+    one = await admin_queries.account(store, name)
     return result(asked, _view(one) if one is not None else [])
 
 
 async def _add(asked: Asked) -> ASGIResponse:
+    asked.everywhere()
     given = await body(asked, {"username": str, "password": str, "tags": str})
     name, password, tags = _filled(given["username"]), _filled(given["password"]), _tags(given)
-    hashed, tenant = await asked.service.access.hashed(password), asked.principal.tenant
+    hashed = await asked.service.access.hashed(password)
     outcome = await asked.service.commands.admin(
-        asked.asker(), lambda order: AccountSet(order, "add", name, hashed, _role(tags), tenant, tags), in_force=False
+        asked.asker(),
+        lambda order: AccountSet(order, "add", name, hashed, _role(tags), ALL_TENANTS, tags),
+        in_force=False,
     )
     if settled(outcome) == "exists":
         raise CodedError(USER_EXISTS, "User already exist")
@@ -82,10 +88,9 @@ async def _add(asked: Asked) -> ASGIResponse:
 
 
 async def _change_tags(asked: Asked) -> ASGIResponse:
+    asked.everywhere()
     name = name_after(asked, "users")
     tags = _tags(await body(asked, {"tags": str}))
-    if await _seen(asked, name) is None:
-        raise CodedError(NO_USER, "User not found")
     outcome = await asked.service.commands.admin(
         asked.asker(), lambda order: AccountSet(order, "change", name, "", _role(tags), "", tags), in_force=False
     )
@@ -94,11 +99,10 @@ async def _change_tags(asked: Asked) -> ASGIResponse:
 
 
 async def _remove(asked: Asked) -> ASGIResponse:
+    asked.everywhere()
     name = name_after(asked, "users")
     if name == ADMIN:
         raise CodedError(ADMIN_STAYS, "admin cannot be deleted")
-    if await _seen(asked, name) is None:
-        raise CodedError(NO_USER, "User not found")
     outcome = await asked.service.commands.admin(
         asked.asker(), lambda order: AccountRemoved(order, name), in_force=False
     )
@@ -123,9 +127,9 @@ async def _change_password(asked: Asked) -> ASGIResponse:
     given = await body(asked, {}, dict.fromkeys(("password", "oldpassword", "new_pwd", "old_pwd"), str))
     old, new = _either(given, "oldpassword", "old_pwd"), _filled(_either(given, "password", "new_pwd"))
     principal = asked.principal
-    if name != principal.name and not principal.may(Permission.ADMINISTER):
-        raise ForbiddenError(f"the role {principal.role} may only change its own password")
-    if await _seen(asked, name) is None:
+    if name != principal.name and not (principal.everywhere and principal.may(Permission.ADMINISTER)):
+        raise ForbiddenError("this account may only change its own password")
+    if await admin_queries.account(asked.service.store, name) is None:
         raise CodedError(NO_USER, "User not found")
     try:
         await asked.service.access.login(name, old, asked.address)
@@ -137,12 +141,6 @@ async def _change_password(asked: Asked) -> ASGIResponse:
     )
     _applied(settled(outcome))
     return done(asked)
-
-
-async def _seen(asked: Asked, name: str) -> Account | None:
-    """The account of this name, if it is one of the caller's tenant."""
-    found = await admin_queries.account(asked.service.store, name)
-    return found if found is not None and asked.principal.sees(found.tenant) else None
 
 
 def _applied(outcome: str) -> None:
