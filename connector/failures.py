@@ -92,7 +92,7 @@ def failed(error: BaseException, peer: Peer, syscall: str = "connect") -> LinkFa
             code = VERIFY_CODES.get(error.verify_code, f"X509_V_ERR_{error.verify_code}")
             return by_name(code, error.verify_message)
         case ssl.SSLError():
-            return by_name(f"ERR_SSL_{error.reason or 'FAILED'}", text)
+            return by_name(f"ERR_SSL_{getattr(error, 'reason', None) or 'FAILED'}", text)
     return _failure(peer, *_numbered(error, syscall), text)
 
 
