@@ -1,0 +1,43 @@
+"""BifroMQ's words for what commands come to."""
+
+from __future__ import annotations
+
+import pytest
+
+from query_api.bifromq.answers import WordError
+from query_api.bifromq.headers import number
+from query_api.bifromq.outcomes import settled
+from query_api.commands.outcome import Outcome
+
+
+def refused(outcome: Outcome, *late: tuple[int, str]) -> tuple[int, str]:
+    with pytest.raises(WordError) as raised:
+        settled(outcome, *late)
+    return raised.value.status, str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "outcome", [Outcome("id", False, ""), Outcome("id", True, "late"), Outcome("id", True, "unknown")]
+)
+def test_what_is_not_known_in_time(outcome: Outcome) -> None:
+    assert refused(outcome) == (400, "BACK_PRESSURE_REJECTED")
+    assert refused(outcome, (429, "")) == (429, "")
+
+
+@pytest.mark.parametrize("word", ["not_found", "not_connected", "wrong_user"])
+def test_what_is_not_there(word: str) -> None:
+    assert refused(Outcome("id", True, word)) == (404, "")
+
+
+def test_what_is_done() -> None:
+    assert settled(Outcome("id", True, "done")) == "done"
+
+
+@pytest.mark.parametrize("text", ["", "x", "1.0", "0x1", "1" * 20, "٣", "1\n"])
+def test_what_is_no_number(text: str) -> None:
+    with pytest.raises(WordError, match="For input string: "):
+        number(text)
+
+
+def test_numbers() -> None:
+    assert [number(text) for text in ("0", "-1", "+2", "007")] == [0, -1, 2, 7]
