@@ -45,6 +45,49 @@ class Client:
             query={"tenant": tenant, "at_least": at_least},
         )
 
+    def login(
+        self,
+        body: models.Login,
+        *,
+        tenant: str | None = None,
+    ) -> models.Token:
+        """Log in with an account: a token for further requests, good until the account changes or its time is up."""
+        return self._transport.request(
+            "POST",
+            "/login",
+            models.Token,
+            query={"tenant": tenant},
+            body=body,
+        )
+
+    def change_password(
+        self,
+        body: models.NewPassword,
+        *,
+        tenant: str | None = None,
+    ) -> models.Outcome:
+        """Change the password of the account that asks."""
+        return self._transport.request(
+            "PUT",
+            "/me/password",
+            models.Outcome,
+            query={"tenant": tenant},
+            body=body,
+        )
+
+    def reload(
+        self,
+        *,
+        tenant: str | None = None,
+    ) -> models.Reloaded:
+        """Read the configuration of the API again; what can be is in force at once."""
+        return self._transport.request(
+            "POST",
+            "/reload",
+            models.Reloaded,
+            query={"tenant": tenant},
+        )
+
     def list_sessions(
         self,
         *,
@@ -381,6 +424,38 @@ class Client:
             models.Outcome,
             query={"tenant": tenant},
             headers={"Idempotency-Key": idempotency_key},
+        )
+
+    def get_retained(
+        self,
+        topic: str,
+        *,
+        tenant: str | None = None,
+        at_least: str | None = None,
+    ) -> models.RetainedMessage:
+        """The retained message of a topic with its payload, which is read from the log."""
+        return self._transport.request(
+            "GET",
+            f"/retained/{segment(topic)}",
+            models.RetainedMessage,
+            query={"tenant": tenant, "at_least": at_least},
+        )
+
+    def list_retained(
+        self,
+        *,
+        tenant: str | None = None,
+        at_least: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        prefix: str | None = None,
+    ) -> models.RetainedPage:
+        """Retained messages by topic, without payloads."""
+        return self._transport.request(
+            "GET",
+            "/retained",
+            models.RetainedPage,
+            query={"tenant": tenant, "at_least": at_least, "limit": limit, "cursor": cursor, "prefix": prefix},
         )
 
     def list_users(

@@ -114,6 +114,14 @@ class BanPage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     next: str | None
 
 
+class Change(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A setting that differs from what is in force; secrets are not shown."""
+
+    setting: str
+    old: str
+    new: str
+
+
 class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What somebody asked for, and what came of it."""
 
@@ -276,6 +284,13 @@ class ListenerList(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     items: list[Listener]
 
 
+class Login(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """An account and its password."""
+
+    name: str
+    password: str
+
+
 class Me(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Who asks, and what they may do."""
 
@@ -358,6 +373,15 @@ class NewMessage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Client id."""
     report: bool = False
     """`count` tells how many sessions it matched."""
+    properties: Properties | None = None
+
+
+class NewPassword(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """One's own password."""
+
+    old: str
+    new: str
+    """Never returned."""
 
 
 class NewRule(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -479,6 +503,19 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Path of the command, when it was one."""
 
 
+class Properties(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a message says about itself, as MQTT 5 has it."""
+
+    payload_is_text: bool | UnsetType = UNSET
+    message_expiry: int | UnsetType = UNSET
+    """Seconds."""
+    content_type: str | UnsetType = UNSET
+    response_topic: str | UnsetType = UNSET
+    correlation_data: str | UnsetType = UNSET
+    """Base64."""
+    user_properties: list[UserProperty] = []
+
+
 class Queue(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The queue of a session, measured. Which messages wait is known to its home alone; the log holds them all."""
 
@@ -490,6 +527,47 @@ class Queue(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     awaiting_rel: int
     dropped: int
     """Since the client connected."""
+
+
+class Reloaded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What reading the configuration again has found."""
+
+    version: int
+    """Of the configuration in force: 1 when the process began."""
+    applied: list[Change]
+    restart_required: list[Change]
+
+
+class Retained(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The retained message of a topic."""
+
+    topic: str
+    client_id: str
+    qos: int
+    size: int
+    """Bytes of its payload."""
+    published_at: str
+    """RFC 3339, in UTC."""
+    expires_at: str | None
+    """RFC 3339, in UTC."""
+    properties: Properties
+    position: str
+    """Its place in the log."""
+
+
+class RetainedMessage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A retained message with its payload."""
+
+    message: Retained
+    base64: str | None
+    """Its payload; None when the log does not hold it any more."""
+
+
+class RetainedPage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A page of retained messages."""
+
+    items: list[Retained]
+    next: str | None
 
 
 class Route(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -590,14 +668,14 @@ class SessionItem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True)
     """A session, or some of its fields: with `fields`, of these alone."""
 
     client_id: str
-    username: str | None | UnsetType = UNSET
+    username: str | UnsetType | None = UNSET
     connected: bool | UnsetType = UNSET
     node: str | UnsetType = UNSET
     created_at: str | UnsetType = UNSET
     """RFC 3339, in UTC."""
     connected_at: str | UnsetType = UNSET
     """RFC 3339, in UTC."""
-    disconnected_at: str | None | UnsetType = UNSET
+    disconnected_at: str | UnsetType | None = UNSET
     """RFC 3339, in UTC."""
     expiry_interval: int | UnsetType = UNSET
     """Seconds; 4294967295 is never."""
@@ -678,6 +756,17 @@ class Switch(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     active: bool
 
 
+class Token(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A login: give the token as `Authorization: Bearer`."""
+
+    token: str
+    expires_in: int
+    """Seconds."""
+    name: str
+    role: Literal["administrator", "connection_manager", "operator", "viewer"]
+    tenant: str
+
+
 class Unsubscribing(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Subscriptions to end."""
 
@@ -710,6 +799,13 @@ class UserPage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
     items: list[User]
     next: str | None
+
+
+class UserProperty(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A name with a value; names may come more than once."""
+
+    name: str
+    value: str
 
 
 class Verdict(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

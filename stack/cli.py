@@ -21,7 +21,7 @@ LAZY: Mapping[str, str] = {
     "replay": "stack.replay",
     **dict.fromkeys(("session", "kick", "publish", "retained", "subscription", "route"), "stack.cli_sessions"),
     **dict.fromkeys(("user", "acl", "ban", "whoami", "account", "key"), "stack.cli_access"),
-    **dict.fromkeys(("node", "listener", "plugin", "connection", "stats", "command"), "stack.cli_nodes"),
+    **dict.fromkeys(("node", "listener", "plugin", "connection", "stats", "reload", "command"), "stack.cli_nodes"),
     "admin": "stack.cli_admin",
 }
 """Commands that live in modules of their own, under the same name there."""

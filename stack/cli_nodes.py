@@ -1,4 +1,4 @@
-"""``mqledger node``, ``listener``, ``plugin``, ``connection``, ``stats``, ``command``: the cluster, and commands."""
+"""``mqledger node``, ``listener``, ``plugin``, ``connection``, ``stats``, ``reload``, ``command``."""
 
 from __future__ import annotations
 
@@ -176,6 +176,13 @@ def _encoded(file: str | None) -> str:
 def stats(api: Remote) -> None:
     """Show the numbers of the tenant."""
     api.one(api.client.get_stats())
+
+
+@click.command()
+@remote
+def reload(api: Remote) -> None:
+    """Have the API read its configuration again."""
+    api.one(api.client.reload())
 
 
 @click.group()

@@ -176,6 +176,29 @@ def retained() -> None:
     """Retained messages."""
 
 
+@retained.command("list")
+@click.option("--prefix", help="Topics that begin with this.")
+@limit
+@remote
+def retained_list(api: Remote, prefix: str | None, limit: int) -> None:
+    """List retained messages by topic."""
+    rows = api.every(lambda at: api.client.list_retained(cursor=at, prefix=prefix), limit)
+    api.rows(rows, "topic", "size", "qos", "client_id", "published_at", "expires_at")
+
+
+@retained.command("show")
+@click.argument("topic")
+@click.option("--raw", is_flag=True, help="Print the payload alone, byte for byte.")
+@remote
+def retained_show(api: Remote, topic: str, raw: bool) -> None:
+    """Show the retained message of a topic."""
+    found = api.client.get_retained(topic)
+    if raw:
+        click.echo(base64.b64decode(found.base64 or ""), nl=False)
+    else:
+        api.one(found.message)
+
+
 @retained.command("clear")
 @click.argument("topic")
 @remote

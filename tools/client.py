@@ -71,10 +71,14 @@ def _model(name: str, schema: Document) -> Iterator[str]:
         elif "default" in described:
             yield f"    {field}: {kind} = {described['default']!r}"
         else:
-            yield f"    {field}: {kind} | UnsetType = UNSET"
+            yield f"    {field}: {_or_unset(kind)} = UNSET"
         if text := _text_of(described):
             yield _docstring(text, 4)
     yield ""
+
+
+def _or_unset(kind: str) -> str:
+    return f"{kind.removesuffix(' | None')} | UnsetType{' | None' if kind.endswith(' | None') else ''}"
 
 
 def client(described: Document) -> str:
@@ -167,15 +171,21 @@ def _annotation(schema: Document) -> str:
         return " | ".join(_annotation(one) for one in schema["anyOf"])
     if "enum" in schema:
         return f"Literal[{', '.join(map(repr, schema['enum']))}]"
-    match schema.get("type"):
-        case "array":
-            return f"list[{_annotation(schema['items'])}]"
-        case "object":
-            return f"dict[str, {_annotation(schema.get('additionalProperties', {}))}]"
-        case None:
-            return "Any"
-        case kind:
-            return {"string": "str", "integer": "int", "number": "float", "boolean": "bool", "null": "None"}[str(kind)]
+    if schema.get("type") == "array":
+        return f"list[{_annotation(schema['items'])}]"
+    if schema.get("type") == "object":
+        return f"dict[str, {_annotation(schema.get('additionalProperties', {}))}]"
+    return _PLAIN[schema.get("type")]
+
+
+_PLAIN: Final = {
+    None: "Any",
+    "string": "str",
+    "integer": "int",
+    "number": "float",
+    "boolean": "bool",
+    "null": "None",
+}
 
 
 def _text_of(schema: Document) -> str:

@@ -13,10 +13,10 @@ from msgspec import Meta
 
 from query_api.access.principal import Permission
 from query_api.answers import StreamedAnswer
-from query_api.errors import InvalidError, TooManyRequestsError
+from query_api.errors import InvalidError
 from query_api.loop import told_to_stop
 from query_api.native import paging
-from query_api.native.log import Log, Seen, Vector, Wanted, opened, place_of
+from query_api.native.log import LIVE, LOOKUPS, Log, Seen, Vector, Wanted, opened, place_of
 from query_api.native.operation import Call, Example, Reply, Section
 from query_api.native.problems import ProblemError
 from query_api.native.sessions import moment_of
@@ -30,9 +30,6 @@ LOOK_SECONDS: Final = 2.0
 """A request for a page looks no longer; what it did not come to is behind the cursor."""
 BEAT_SECONDS: Final = 10.0
 """A stream that has nothing to tell says so, and how far it is."""
-MOST_STREAMS: Final = 16
-"""Live streams of a worker at a time; each holds a connection to Kafka."""
-MOST_LOOKUPS: Final = 4
 STREAM: Final = "event stream"
 
 Kind = Literal[
@@ -137,26 +134,6 @@ class StreamHeaders(Headers, frozen=True):
     ] = ""
 
 
-class Streams:
-    """How many readings of the log a worker has open."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._open = 0
-
-    def __enter__(self) -> None:
-        if self._open >= self._most:
-            raise TooManyRequestsError("as many readings of the log as allowed are open")
-        self._open += 1
-
-    def __exit__(self, *_: object) -> None:
-        self._open -= 1
-
-
-_streams: Final = Streams(MOST_STREAMS)
-_lookups: Final = Streams(MOST_LOOKUPS)
-
-
 @section.get("/events", EventPage, query=EventListing, example=Example(query={"client_id": "meter-17"}))
 async def list_events(call: Call) -> Reply:
     """Events by client, kind and time, read from the log."""
@@ -164,7 +141,7 @@ async def list_events(call: Call) -> Reply:
     place = paging.opened(call)
     await call.asked.freshen()
     wanted = _wanted(call)
-    with _lookups:
+    with LOOKUPS:
         async with opened(call.asked.service.settings.kafka, wanted) as log:
             at, end = await _range(log, place, since, until)
             found = await _look(log, wanted, at, end, call.query.limit)
@@ -228,7 +205,7 @@ async def _look(log: Log, wanted: Wanted, at: Vector, end: Vector, most: int) ->
 
 async def _live(call: Call, wanted: Wanted, resumed: Vector | None) -> AsyncGenerator[bytes, None]:
     async with AsyncExitStack() as stack:
-        stack.enter_context(_streams)
+        stack.enter_context(LIVE)
         log = await stack.enter_async_context(opened(call.asked.service.settings.kafka, wanted))
         at = await log.ends() if resumed is None else _clipped(_of(log, resumed), await log.begins())
         yield _beat(call, at)

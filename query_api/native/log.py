@@ -16,7 +16,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
-from query_api.errors import UnavailableError
+from query_api.errors import TooManyRequestsError, UnavailableError
 from query_api.native.problems import ProblemError
 from schemas.events import AnyEvent
 from schemas.filters import client_marks, may_contain
@@ -137,6 +137,20 @@ class Log:
                         yield found
             yield []
 
+    async def record(self, partition: int, offset: int) -> Any | None:
+        """One record, None when the log does not hold it any more. Raises UnavailableError."""
+        tp = self._tp(partition)
+        with _translated():
+            if offset < (await self._consumer.beginning_offsets([tp]))[tp]:
+                return None
+            self._consumer.pause(*(self._consumer.assignment() - {tp}))
+            self._consumer.seek(tp, offset)
+            async with asyncio.timeout(START_SECONDS):
+                while True:
+                    got = await self._consumer.getmany(tp, timeout_ms=POLL_MS, max_records=1)
+                    for record in got.get(tp, ()):
+                        return record if record.offset == offset else None
+
     def _tp(self, partition: int) -> TopicPartition:
         return TopicPartition(self._topic, partition)
 
@@ -161,6 +175,40 @@ async def opened(kafka: KafkaSettings, wanted: Wanted) -> AsyncIterator[Log]:
         yield Log(consumer, kafka, _partitions(kafka, wanted))
     finally:
         await _stop(consumer)
+
+
+async def payload_at(kafka: KafkaSettings, partition: int, at: Position) -> bytes | None:
+    """The payload of the message at a place; None when the log does not hold it any more. Raises UnavailableError."""
+    with LOOKUPS:
+        async with opened(kafka, Wanted("", frozenset())) as log:
+            record = await log.record(partition, offset_of(at))
+    if record is None:
+        return None
+    events = read_frame(record.headers, record.value).event_list()
+    payload: bytes = getattr(events[index_of(at)], "payload")  # noqa: B009 - of those events that have one
+    return payload
+
+
+class Streams:
+    """How many readings of the log a worker has open: each holds a connection to Kafka."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._open = 0
+
+    def __enter__(self) -> None:
+        if self._open >= self._most:
+            raise TooManyRequestsError("as many readings of the log as allowed are open")
+        self._open += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._open -= 1
+
+
+LOOKUPS: Final = Streams(4)
+"""Those that end with an answer."""
+LIVE: Final = Streams(16)
+"""Those that go on."""
 
 
 def _partitions(kafka: KafkaSettings, wanted: Wanted) -> Sequence[int]:

@@ -93,8 +93,10 @@ def _operation(one: Operation) -> Document:
         "tags": [one.tag],
         "parameters": [*map(_part, one.names), *_parameters("query", one), *_parameters("header", one)],
         "responses": _responses(one),
-        "x-permission": one.permission.value,
+        "x-permission": "none" if one.permission is None else one.permission.value,
     }
+    if one.permission is None:
+        described["security"] = []
     if one.description:
         described["description"] = one.description
     for parameter in described["parameters"]:
@@ -166,7 +168,7 @@ def _responses(one: Operation) -> Document:
             "headers": _references("Location", "Retry-After", "X-Correlation-Id", *_FRESH),
             "content": {_JSON: {"schema": {"$ref": _REFERENCE.format(name=Outcome.__name__)}}},
         }
-    elif one.media == _JSON:
+    elif one.method == "GET" and one.media == _JSON:
         responses["304"] = {
             "description": "As `If-None-Match` says",
             "headers": _references("ETag", "Cache-Control", "X-Correlation-Id", *_FRESH),
@@ -178,8 +180,8 @@ def _responses(one: Operation) -> Document:
 
 
 def _answer(one: Operation) -> Document:
-    names = ["X-Correlation-Id", *_FRESH]
-    names += ["ETag", "Cache-Control"] if not one.writes and one.media == _JSON else []
+    names = ["X-Correlation-Id", "Cache-Control", *_FRESH]
+    names += ["ETag"] if one.method == "GET" and one.media == _JSON else []
     names += ["Location"] if one.status == 201 else []
     content: Document = {"schema": {"type": "string"}}
     if one.answer is not None:

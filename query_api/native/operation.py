@@ -84,7 +84,8 @@ class Operation:
     tag: str
     handler: Handler
     answer: type[msgspec.Struct] | None
-    permission: Permission
+    permission: Permission | None
+    """None: for everybody."""
     query: type[Asking]
     headers: type[Headers]
     body: type[Given] | None = None
@@ -98,8 +99,8 @@ class Operation:
 
     @property
     def writes(self) -> bool:
-        """Whether it is a command."""
-        return issubclass(self.headers, WritingHeaders)
+        """Whether it is a command, whose outcome may be known later."""
+        return self.method != "GET" and self.permission is not None
 
     @property
     def template(self) -> tuple[str, ...]:
@@ -139,7 +140,7 @@ class Section:
         given = {"headers": ReadingHeaders, **more}
         if "{" in path:
             given["errors"] = (404, *given.get("errors", ()))
-        return self._add("GET", path, answer, self._reads, query=query, **given)
+        return self._add("GET", path, answer, given.pop("permission", self._reads), query=query, **given)
 
     def command(
         self,
@@ -154,12 +155,11 @@ class Section:
         headers = more.pop("headers", _CHANGING[method])
         errors = {404} if "{" in path and method != "PUT" else set()
         errors |= {409, *more.pop("errors", ())} | ({412} if issubclass(headers, ChangingHeaders) else set())
-        return self._add(
-            method, path, answer, self._writes, query=query, headers=headers, errors=tuple(sorted(errors)), **more
-        )
+        more |= {"query": query, "headers": headers, "errors": tuple(sorted(errors))}
+        return self._add(method, path, answer, more.pop("permission", self._writes), **more)
 
     def _add(
-        self, method: str, path: str, answer: type[msgspec.Struct] | None, permission: Permission, **more: Any
+        self, method: str, path: str, answer: type[msgspec.Struct] | None, permission: Permission | None, **more: Any
     ) -> Callable[[Handler], Handler]:
         def add(handler: Handler) -> Handler:
             summary, _, description = (inspect.getdoc(handler) or "").partition("\n")

@@ -22,6 +22,7 @@ from query_api.native.operation import Operation
 
 SECTIONS: Final = (
     me.section,
+    me.configuration,
     sessions.section,
     numbers.section,
     messages.section,

@@ -90,7 +90,8 @@ def routes(service: Service) -> list[HTTPRouteHandler]:
 
 
 async def _perform(service: Service, asked: Asked, operation: Operation, segments: Mapping[str, bytes]) -> ASGIResponse:
-    await asked.admit(operation.permission)
+    if operation.permission is not None:
+        await asked.admit(operation.permission)
     service.access.check_origin(asked)
     if operation.everywhere:
         asked.everywhere()

@@ -31,6 +31,7 @@ FRAGMENTS = {
     "routes_ready": "1 / (select count(*) from model where name = 'routes' and state = 'ready') = 1",
     "nodes_ready": "1 / (select count(*) from model where name = 'nodes' and state = 'ready') = 1",
     "metrics_ready": "1 / (select count(*) from model where name = 'metrics' and state = 'ready') = 1",
+    "retained_ready": "1 / (select count(*) from model where name = 'retained' and state = 'ready') = 1",
     "admin_ready": "1 / (select count(*) from model where name = 'admin' and state = 'ready') = 1",
     "commands_ready": """1 / (select count(*) / 2 from model
         where name in ('commands', 'admin') and state = 'ready') = 1""",

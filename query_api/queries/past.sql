@@ -93,3 +93,18 @@ union all
  where {subscriptions_ready} and tenant = $1 and client_id = $2 and filter > $4
    and valid_from_time <= $3 and valid_to_time > $3
  order by tenant, client_id, filter limit $5);
+
+-- name: retained_page
+-- A page of retained messages by topic (of long ones nearly): of the rows of a topic, the one that wins, unless that
+-- cleared it.
+-- $1, $2: first key (tenant, key); $3, $4: first key beyond; $5: most rows.
+select r.key, r.topic, r.client_id, r.qos, r.size, r.time, r.partition, r.position, r.properties
+from retained r
+where {retained_ready} and (r.tenant, r.key) >= ($1, $2) and (r.tenant, r.key) < ($3, $4) and r.size > 0
+  and not exists (
+      select 1 from retained o
+      where o.tenant = r.tenant and o.key = r.key
+        and (o.stamp, o.partition, o.position) > (r.stamp, r.partition, r.position)
+  )
+order by r.tenant, r.key, r.partition
+limit $5;

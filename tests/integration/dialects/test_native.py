@@ -43,7 +43,7 @@ def tenant_key(live: Live) -> Iterator[Native]:
 ORDER = {"POST": 0, "PUT": 1, "GET": 2, "PATCH": 3, "DELETE": 4}
 LAST = ("put_ban", "get_ban", "list_bans", "delete_ban", "delete_user", "kick_session")
 """What ends the connection, or comes after that."""
-APART = {"stream_events", "disconnect_session", "expire_sessions"}
+APART = {"stream_events", "disconnect_session", "expire_sessions", "login", "change_password"}
 
 
 def test_every_operation_does_as_its_example_says(api: Native) -> None:
@@ -126,12 +126,24 @@ def test_subscribing_and_unsubscribing_on_behalf(api: Native, name: str) -> None
         client.expect_message(topic=f"{name}/x", payload=b"\x00\xff")
 
 
-def test_a_retained_message_is_cleared(api: Native, name: str) -> None:
-    api.ask("POST", "/messages", {"topic": name, "payload": "kept", "retain": True})
+def test_a_retained_message_is_shown_and_cleared(api: Native, name: str) -> None:
+    says = {
+        "message_expiry": 600,
+        "content_type": "text/plain",
+        "user_properties": [{"name": "a", "value": "b"}],
+        "payload_is_text": True,
+    }
+    kept = {"topic": name, "payload": "kept", "retain": True, "report": True, "properties": says}
+    position = api.ask("POST", "/messages", kept)["position"]
+    (found,) = api.every("/retained", prefix=name, at_least=position)
+    assert (found["size"], found["properties"]) == (4, says)
+    assert found["expires_at"] > found["published_at"]
+    assert api.ask("GET", f"/retained/{name}")["base64"] == "a2VwdA=="
     with api.live.client(name) as client:
         client.subscribed(name)
         assert client.expect_message(topic=name).payload == b"kept"
-        api.ask("DELETE", f"/retained/{name}")
+        position = api.ask("DELETE", f"/retained/{name}")["position"]
+    assert api.problem("GET", f"/retained/{name}", at_least=position) == (404, "not-found")
     with api.live.client(name) as client:
         client.subscribed(name)
         api.ask("POST", "/messages", {"topic": name, "payload": "after"})
@@ -217,6 +229,25 @@ def test_a_body_that_is_too_long_is_refused_before_it_is_sent(api: Native) -> No
 def test_what_is_not_allowed_says_what_is(api: Native) -> None:
     answer = api.send("PATCH", "/users")
     assert {word.strip() for word in answer.headers["allow"].split(",")} == {"GET", "POST"}
+
+
+# Accounts
+
+
+def test_a_login_is_a_token_until_the_account_changes(api: Native, name: str) -> None:
+    api.ask("POST", "/accounts", {"name": name, "password": "correct horse", "role": "viewer"}, 201)
+    nobody = Native(api.live, None)
+    assert nobody.problem("POST", "/login", {"name": name, "password": "wrong"}) == (401, "unauthorized")
+    token = nobody.ask("POST", "/login", {"name": name, "password": "correct horse"})["token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert nobody.send("GET", "/me", headers=bearer).json()["name"] == name
+    itself = Native(api.live, (name, "correct horse"))
+    passwords = {"old": "wrong", "new": "battery staple"}
+    assert itself.problem("PUT", "/me/password", passwords) == (401, "unauthorized")
+    itself.ask("PUT", "/me/password", {**passwords, "old": "correct horse"})
+    assert itself.send("GET", "/me").status == 401
+    assert nobody.send("GET", "/me", headers=bearer).status == 401
+    api.ask("DELETE", f"/accounts/{name}")
 
 
 # Lists
