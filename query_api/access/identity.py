@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from functools import lru_cache
@@ -22,6 +23,8 @@ from query_api.tokens import Tokens
 
 if TYPE_CHECKING:
     from query_api.asked import Asked
+
+logger = logging.getLogger(__name__)
 
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 MOST_HOST_CHARACTERS: Final = 300
@@ -117,6 +120,8 @@ class Access:
         self._guard.check(address, shown.name)
         if not await self._passwords.verify(shown.secret, known.secret if known is not None else None):
             self._guard.failed(address, shown.name)
+            # Without the name: people type passwords there.
+            logger.info("a login failed", extra={"address": address})
             raise UnauthorizedError("name or password is wrong")
         assert known is not None
         return known

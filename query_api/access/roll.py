@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from typing import Final
 
 from query_api.access.principal import Role
 from query_api.access.sessions import Known
 from query_api.errors import UnavailableError
 from query_api.store import Row, Store
 from query_api.watch import Watch
+
+ROLES: Final = frozenset(role.value for role in Role)
+
+logger = logging.getLogger(__name__)
 
 
 class Roll:
@@ -38,9 +44,17 @@ class Roll:
             return
         accounts = await self._store.fetch("login_accounts")
         keys = await self._store.fetch("login_keys")
-        self.accounts = {row["name"]: _account(row) for row in accounts}
-        self.keys = {row["app_id"]: _key(row) for row in keys if row["enabled"]}
+        self.accounts = {row["name"]: _account(row) for row in accounts if _usable(row)}
+        self.keys = {row["app_id"]: _key(row) for row in keys if row["enabled"] and _usable(row)}
         self._next = reached
+
+
+def _usable(row: Row) -> bool:
+    """Whether its role is one that this version knows: whoever has another may do nothing, and the others go on."""
+    if row["role"] in ROLES:
+        return True
+    logger.warning("an account has a role that this version does not know", extra={"role": row["role"]})
+    return False
 
 
 def _account(row: Row) -> Known:

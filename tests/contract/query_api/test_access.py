@@ -62,6 +62,7 @@ def guarded(new_postgres: Callable[..., PostgresSettings], start_api: StartApi) 
             account("opa", "operator"),
             account("acme-op", "operator", "acme"),
             account("gone", "viewer"),
+            account("future", "emperor"),
         ],
     )
     tables.insert("api_keys", [key("app"), key("app-off", enabled=False), key("app-old", expires=1_000)])
@@ -113,6 +114,7 @@ def test_who_only_seems_to_be_on_loopback_needs_an_account(
         basic("vic", "wrong"),
         basic("nobody"),
         basic("app-off"),
+        basic("future"),
         basic("app-old"),
         basic("admin", "public"),
         basic("cedalo", "secret"),

@@ -34,9 +34,11 @@ ANN = Asker("ann", "192.0.2.1", "corr")
 
 
 @asynccontextmanager
-async def running(kafka: KafkaSettings, postgres: PostgresSettings) -> AsyncIterator[Service]:
+async def running(
+    kafka: KafkaSettings, postgres: PostgresSettings, command_timeout: float = 5.0
+) -> AsyncIterator[Service]:
     """The service of an API in this very process, with the models of commands ready."""
-    service = Service(ApiSettings(kafka=kafka, postgres=postgres))
+    service = Service(ApiSettings(kafka=kafka, postgres=postgres, command_timeout=command_timeout))
     await service.start()
     try:
         await eventually(lambda: {"commands", "admin"} <= service.watch.ready, timeout=30)
@@ -205,6 +207,33 @@ async def recovered(service: Service, node: StackService) -> None:
     assert password not in token
     with pytest.raises(UnauthorizedError):
         await service.access.login("ann", "wrong", "192.0.2.1")
+
+
+async def test_without_a_node_the_answer_is_that_it_is_not_known(
+    run_service: RunService, kafka: KafkaSettings, migrated_postgres: PostgresSettings
+) -> None:
+    """Bounded, with an id to ask by; a repetition is the same command, and another one under its key is refused."""
+    run_service("projector")
+    keyed = replace(ANN, key="native/alone")
+    async with running(kafka, migrated_postgres, command_timeout=0.5) as service:
+        begun = time.monotonic()
+        asked = await service.commands.kick(keyed, "default", "c")
+        assert time.monotonic() - begun < 5
+        assert (asked.known, asked.outcome) == (False, "")
+        await service.fresh(asked.position)
+        found = await service.commands.find("default", asked.id)
+        assert found is not None
+        assert not found.known
+        again = await service.commands.kick(keyed, "default", "c")
+        assert (again.id, again.known) == (asked.id, False)
+        with pytest.raises(ConflictError):
+            await service.commands.kick(keyed, "default", "c", reason="another")
+        every = await service.commands.expire(ANN, "default", 0)
+        assert not every.known
+        assert (await service.commands.find("default", every.id)) is not None
+        # Nobody needs to decide a message, nor what nobody has to obey.
+        assert (await service.commands.publish(ANN, "default", "c", "t", b"")).outcome == "done"
+        assert (await service.commands.admin(ANN, lambda order: PluginSet(order, "retainer", True))).outcome == "done"
 
 
 async def test_nobody_waits_long_for_a_kafka_that_is_away(kafka: KafkaSettings) -> None:
