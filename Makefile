@@ -111,6 +111,7 @@ docs: $(DEV)
 	@$(BIN)/python -m tools.diagrams
 	@$(BIN)/python -m tools.decisions
 	@$(BIN)/python -m tools.client
+	@$(BIN)/python -m tools.native_api
 
 # Whether docs/events.md and docs/schemas are current is a unit test.
 docs-check: $(DEV)
@@ -118,6 +119,7 @@ docs-check: $(DEV)
 	@$(BIN)/python -m tools.diagrams --check
 	@$(BIN)/python -m tools.decisions --check
 	@$(BIN)/python -m tools.client --check
+	@$(BIN)/python -m tools.native_api --check
 
 UV := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header
 

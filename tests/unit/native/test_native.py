@@ -22,6 +22,7 @@ from query_api.native.times import milliseconds, moment
 from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES, Connected, Expire, Order, Published, Will
 from schemas.registry import name_of
 from tools import client as generator
+from tools import native_api
 
 DOCUMENT = document(OPERATIONS)
 
@@ -30,6 +31,11 @@ def test_the_client_is_current() -> None:
     for name, make in (("models.py", generator.models), ("client.py", generator.client)):
         text = (generator.FOLDER / name).read_text(encoding="utf-8")
         assert text == generator.formatted(make(DOCUMENT)), f"{name} is old: run python -m tools.client"
+
+
+def test_the_table_of_operations_is_current() -> None:
+    text = native_api.PAGE.read_text(encoding="utf-8")
+    assert text == native_api.page(text), "run python -m tools.native_api"
 
 
 @pytest.mark.parametrize(
