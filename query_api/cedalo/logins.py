@@ -87,7 +87,7 @@ async def _log_out(asked: Asked) -> ASGIResponse:
 
 
 async def _page(_asked: Asked) -> ASGIResponse:
-    return plain(PAGE, PAGE_HEADERS, media_type="text/html; charset=utf-8")
+    return plain(PAGE, PAGE_HEADERS, media_type="text/html")
 
 
 async def _validate(asked: Asked) -> ASGIResponse:
@@ -125,4 +125,4 @@ def _cookie(asked: Asked, token: str, seconds: int) -> str:
 
 
 def _redirect(to: str, headers: dict[str, str]) -> ASGIResponse:
-    return plain(b"", {"location": to, "cache-control": "no-store", **headers}, 302, "text/plain; charset=utf-8")
+    return plain(b"", {"location": to, "cache-control": "no-store", **headers}, 302, "text/plain")

@@ -22,6 +22,8 @@ from tests.stackkit.services import ROOT, guarded
 READY_SECONDS = 60.0
 STOP_SECONDS = 30.0
 POLL = 0.03
+TEST_KEY = "a key for tests that everybody knows"
+"""Seals the secrets of connections."""
 
 
 @dataclass
@@ -151,7 +153,7 @@ def service_config(kafka: KafkaSettings, postgres: PostgresSettings, overrides: 
         "ingest__http_port": free_port(),
         "projector__http_port": free_port(),
         "connector__http_port": free_port(),
-        "connections__keys": Secret("a key for tests that everybody knows"),
+        "connections__keys": Secret(TEST_KEY),
         "api__port": free_port(),
         **{f"dialects__{name}_port": 0 for name in ("emqx4", "bifromq", "emq2", "cedalo")},
         **overrides,

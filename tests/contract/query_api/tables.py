@@ -47,6 +47,29 @@ SESSION: dict[str, Any] = {
     "valid_from": 65536,
     "valid_from_time": 1_566_656_122_000,
 }
+CONNECTION: dict[str, Any] = {
+    "tenant": "default",
+    "connection_id": "",
+    "name": "",
+    "url": "mqtt://127.0.0.1:1884",
+    "username": "",
+    "client_id": "",
+    "reject_unauthorized": True,
+    "parts": [],
+    "sealed": b"",
+    "position": 1,
+    "changed_at": 1_566_656_000_000,
+    "changed_by": "ann",
+}
+CONNECTION_STATUS: dict[str, Any] = {
+    "tenant": "default",
+    "connection_id": "",
+    "position": 1,
+    "connected": True,
+    "at": 1_566_656_122_000,
+    "error": None,
+    "offset": 1,
+}
 AWAY: dict[str, Any] = {"online": False, "disconnected_at": 1_566_656_200_500, "expiry": 4_294_967_295}
 SUBSCRIPTION: dict[str, Any] = {
     "tenant": "default",
@@ -114,6 +137,13 @@ class Tables:
 
         run_async(run())
 
+    def connections(self, *changes: dict[str, Any]) -> None:
+        """Connections to other brokers that differ from CONNECTION like this; ``status`` from CONNECTION_STATUS."""
+        rows = [{**CONNECTION, **change} for change in changes]
+        told = [(row["connection_id"], row.pop("status")) for row in rows if "status" in row]
+        self.insert("connections", rows)
+        self.insert("connection_status", ({**CONNECTION_STATUS, "connection_id": name, **one} for name, one in told))
+
     def sessions(self, *changes: dict[str, Any]) -> None:
         """Sessions that differ from SESSION like this."""
         self.insert("sessions", ({**SESSION, **change} for change in changes))
@@ -148,5 +178,5 @@ class Tables:
         """No sessions, no subscriptions, no numbers."""
         self.execute(
             "truncate sessions, sessions_history, subscriptions, subscriptions_history, session_counters, routes, "
-            "totals, metrics, nodes"
+            "totals, metrics, nodes, connections, connection_status"
         )

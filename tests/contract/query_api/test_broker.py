@@ -135,7 +135,9 @@ def counted(api: Api, label: str) -> float:
     """How many answers there were of a route."""
     text = api.get("/metrics").body.decode()
     found = re.findall(
-        rf'^mqledger_api_answers_total{{dialect="\w+",route="{re.escape(label)}",status="\d+"}} (\S+)$', text, re.MULTILINE
+        rf'^mqledger_api_answers_total{{dialect="\w+",route="{re.escape(label)}",status="\d+"}} (\S+)$',
+        text,
+        re.MULTILINE,
     )
     return sum(map(float, found))
 

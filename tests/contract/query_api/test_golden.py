@@ -14,11 +14,13 @@ from typing import Any
 
 import pytest
 
+from schemas.sealed import Sealer
 from schemas.settings import Secret
 from tests.contract.query_api.client import Api
 from tests.contract.query_api.conftest import StartApi
 from tests.contract.query_api.tables import AWAY, Tables
 from tests.stackkit.eventually import eventually_sync
+from tests.stackkit.process import TEST_KEY
 
 FOLDER = Path(__file__).parent / "golden"
 FILES = sorted(FOLDER.rglob("*.json"))
@@ -47,6 +49,23 @@ NODE: dict[str, Any] = {
     "limits": '{"max_connections":1024,"max_inflight":16}',
     "plugins": '["acl","retainer"]',
 }
+SEALED = {"password": b"adminpassword", "ca": b"CA in PEM", "cert": b"certificate in PEM", "key": b"key in PEM"}
+REFUSED = {"code": "ECONNREFUSED", "errno": -111, "syscall": "connect", "address": "127.0.0.1", "port": 1884}
+CONNECTIONS: tuple[dict[str, Any], ...] = (
+    {
+        "connection_id": "mosquitto-dev",
+        "name": "Development Server",
+        "url": "mqtts://url.com:1883",
+        "username": "admin",
+        "parts": sorted(SEALED),
+        "sealed": Sealer([TEST_KEY]).seal(SEALED, "default", "mosquitto-dev"),
+        "status": {"connected": False, "error": json.dumps({"code": "UNABLE_TO_VERIFY_LEAF_SIGNATURE"})},
+    },
+    {"connection_id": "new", "name": "New", "status": {"position": 0}},
+    {"connection_id": "refused", "name": "Refused", "status": {"connected": False, "error": json.dumps(REFUSED)}},
+    {"connection_id": "well", "name": "Well", "client_id": "me", "reject_unauthorized": False, "status": {}},
+    {"tenant": "other", "connection_id": "secret", "name": "Secret"},
+)
 VARYING = {"date", "server", "mqledger-lag-ms", "mqledger-confirmed-ms"}
 
 
@@ -73,7 +92,13 @@ def rows(tables: Tables) -> None:
             "connected_at": 1_566_656_122_123,
         },
         {"client_id": "old/one", "protocol": "mqtt3.1", "version": 3, **AWAY},
-        {"client_id": "older", "protocol": "mqtt3.1.1", "version": 4, "connected_at": 1_566_656_122_100},
+        {
+            "client_id": "older",
+            "protocol": "mqtt3.1.1",
+            "version": 4,
+            "connected_at": 1_566_656_122_100,
+            "subscription_count": 1,
+        },
         {"client_id": "orders", "protocol": "amqp0.9.1", "version": 0, "connection_name": 'orders "consumer" <é>'},
     )
     tables.counters({"client_id": "my-device-001", "inflight": 3}, {"client_id": "old/one", "queued": 12})
@@ -90,7 +115,8 @@ def rows(tables: Tables) -> None:
         {"client_id": "my-device-001", "filter": "alarms/#", "qos": 2},
         {"client_id": "older", "filter": "alarms/#"},
     )
-    tables.insert("nodes", [NODE])
+    tables.connections(*CONNECTIONS)
+    tables.insert("nodes", [NODE, NODE | {"node": "node-2", "status": "stopped"}])
     tables.insert("totals", [TOTAL | {"name": name, "value": value} for name, value in TOTALS.items()])
     tables.insert("routes", [ROUTE | {"filter": one} for one in ("alarms/#", "devices/+/events")])
 

@@ -83,7 +83,9 @@ def test_raw_bytes_on_the_socket(api: Api) -> None:
     for _ in range(200):
         target = bytes(chance.choice(range(1, 256)) for _ in range(chance.randrange(1, 40)))
         with socket.create_connection(("127.0.0.1", api.port), timeout=10) as client:
-            client.sendall(b"GET /api/v1/sessions/" + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            client.sendall(
+                b"GET /api/v1/sessions/" + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            )
             client.shutdown(socket.SHUT_WR)
             status = re.match(rb"HTTP/1\.1 (\d+)", client.recv(64))
             assert status is None or int(status[1]) < 500, target
