@@ -214,6 +214,10 @@ class Counters(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     bytes_in: int
     bytes_out: int
     dropped: int
+    reads: int
+    """Times that bytes came from its socket."""
+    writes: int
+    """Times that bytes were written to it."""
 
 
 class Disconnecting(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -66,6 +66,10 @@ class Counters(Shape, frozen=True):
     bytes_in: Count
     bytes_out: Count
     dropped: Count
+    reads: Count
+    """Times that bytes came from its socket."""
+    writes: Count
+    """Times that bytes were written to it."""
 
 
 class Subscription(Shape, frozen=True):

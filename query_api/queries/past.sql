@@ -9,7 +9,7 @@ select s.client_id, s.username, s.online, s.node, s.created_at, s.connected_at, 
        s.max_packet_size, s.topic_alias_max, s.request_response, s.request_problem, s.has_will, s.connection_name,
        s.tls_identity, s.bridge, s.disconnect_code, s.disconnect_reason, s.subscription_count, s.valid_from_time,
        c.at, c.inflight, c.queued, c.awaiting_rel, c.packets_in, c.packets_out, c.messages_in, c.messages_out,
-       c.bytes_in, c.bytes_out, c.dropped
+       c.bytes_in, c.bytes_out, c.dropped, c.reads, c.writes
 from sessions s
 left join session_counters c on c.tenant = s.tenant and c.client_id = s.client_id and c.epoch >= s.created
 where {subscriptions_ready} and s.tenant = $1 and s.client_id = $2 and {alive};
