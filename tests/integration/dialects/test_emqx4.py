@@ -6,17 +6,21 @@ import asyncio
 import json
 import re
 import shlex
+import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, quote
 
 import asyncpg
+import httpx
 import pytest
 
 from ingest.mqtt.codec import DisconnectPacket, ProtocolVersion, PublishPacket
+from stack.local.ports import free_port
 from tests.contract.query_api.client import Answer
 from tests.integration.dialects.live import NODE, Live
 from tests.integration.dialects.tables import Row, rows
@@ -358,6 +362,34 @@ def test_a_banned_client_is_not_let_in(live: Live) -> None:
     assert ask(live, "DELETE", "/banned/clientid/banned-one") == {"code": 0}
     with live.client("banned-one"):
         assert ask(live, "GET", "/clients/banned-one")["data"][0]["connected"]
+
+
+# A client of theirs
+
+
+@pytest.mark.skipif(shutil.which("emqx-exporter") is None, reason="emqx-exporter, EMQ's own, is not installed")
+def test_the_exporter_of_the_originals_makers_reads_it(live: Live, tmp_path: Path) -> None:
+    port, config = free_port(), tmp_path / "exporter.yaml"
+    target = f"127.0.0.1:{live.port('emqx4')}"
+    config.write_text(f"metrics: {{target: '{target}', api_key: admin, api_secret: '{live.password}'}}")
+    command = ["emqx-exporter", f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as exporter:
+        try:
+            told = eventually_sync(lambda: scraped(port))
+        finally:
+            exporter.terminate()
+    assert "emqx_cluster_status 2\n" in told
+    assert f'emqx_cluster_node_max_fds{{node="{NODE.partition("@")[2]}"}}' in told
+    for collector in ("cluster", "rule"):
+        assert f'emqx_scrape_collector_success{{collector="{collector}"}} 1\n' in told
+
+
+def scraped(port: int) -> str:
+    """What an exporter tells; empty while it does not listen."""
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/metrics").text
+    except httpx.HTTPError:
+        return ""
 
 
 # The words of the server
