@@ -48,12 +48,11 @@ class Ports:
     async def open(self) -> None:
         """Listen on all of them. Raises OSError."""
         for port in self._ports:
+            listener = bound(self._settings.host, port.number)
             server = _Server(self._config(port.app))
-            task = asyncio.create_task(
-                server.serve([bound(self._settings.host, port.number)]), name=f"port {port.number}"
-            )
             self._servers.append(server)
-            self._tasks.append(task)
+            self._tasks.append(asyncio.create_task(server.serve([listener]), name=f"port {port.number}"))
+        await asyncio.gather(*map(_begun, self._servers, self._tasks))
 
     async def close(self) -> None:
         """Take no more requests, finish those that run, bounded by STOP_SECONDS."""
@@ -85,10 +84,28 @@ class Ports:
 class _Server(uvicorn.Server):
     """A server whose process has signal handlers of its own."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.listening = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen."""
+        await super().startup(sockets)
+        self.listening.set()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         """Capture none."""
         yield
+
+
+async def _begun(server: _Server, task: asyncio.Task[None]) -> None:
+    """Return when the server listens. Raises what ended its task before that."""
+    listening = asyncio.create_task(server.listening.wait())
+    await asyncio.wait({listening, task}, return_when=asyncio.FIRST_COMPLETED)
+    listening.cancel()
+    if task.done():
+        task.result()
 
 
 class BoundedProtocol(HttpToolsProtocol):
