@@ -111,6 +111,9 @@ class Client:
     connack: ConnackPacket | None = None
     must_clean: bool = False
     """It has thrown its state away, and not heard that the server has, too."""
+    ended: bool = False
+    """Somebody has ended its session, which it has not heard: a CONNACK of the next one may be lost, and then nothing
+    tells the client that what it remembers is of another session."""
     subacks: list[SubackPacket] = field(default_factory=list)
     unsubacks: list[UnsubackPacket] = field(default_factory=list)
     acknowledged: list[bytes] = field(default_factory=list)
@@ -242,6 +245,7 @@ class Client:
         link.open = True
         link.window = min(3, self.receive_maximum)
         if not packet.session_present:
+            self.ended = False
             self.unfinished.clear()
             self.received.clear()
         for packet_id, outgoing in self.unfinished.items():
@@ -269,7 +273,7 @@ class Client:
             assert len(link.unfinished) <= link.window, "more in flight than the receive maximum"
         if qos == 2:
             self.to_answer.append(PubrecPacket(packet_id))
-            if packet_id in self.received:
+            if packet_id in self.received and not (self.ended and self.received[packet_id] != packet.payload):
                 assert self.received[packet_id] == packet.payload, f"identifier {packet_id} was not released"
                 return
             self.received[packet_id] = packet.payload

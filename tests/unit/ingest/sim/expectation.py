@@ -94,6 +94,8 @@ class Expectations:
         self.known = {client.client_id: Knowledge(client) for client in clients}
         self.messages: dict[bytes, Message] = {}
         self.wills: dict[bytes, WillWatch] = {}
+        self.retaining = False
+        """Somebody retains a message; how that is ordered with a subscription of this moment is nobody's to know."""
 
     # What clients say
 
@@ -141,7 +143,7 @@ class Expectations:
     def kicking(self, client: Client) -> None:
         """Somebody orders its end."""
         known = self.known[client.client_id]
-        known.kicked = True
+        known.kicked = client.ended = True
         known.kept = known.expected = None
         self.forget(client)
         for will in self.wills.values():
@@ -150,6 +152,7 @@ class Expectations:
 
     def settled(self) -> None:
         """Everything said so far is in the log."""
+        self.retaining = False
         for known in self.known.values():
             link = known.client.link  # one that reads nothing hears of its end later
             known.kicked = known.kicked and link is not None and link.transport.is_closing()
@@ -209,7 +212,7 @@ class Expectations:
         """SUBSCRIBE is said."""
         known = self.known[client.client_id]
         before = [a for a in known.asked if a.filter == topic_filter]
-        if before or topic_filter in known.ordered:
+        if before or self.retaining or topic_filter in known.ordered:
             known.mixed = True
             self._release(client, topic_filter)
         for asked in before:
@@ -228,10 +231,16 @@ class Expectations:
     def ordering(self, client: Client, topic_filter: str) -> None:
         """Somebody subscribes it, with a QoS that need not be its own."""
         known = self.known[client.client_id]
-        if topic_filter in known.ordered or any(a.filter == topic_filter for a in known.asked):
+        if self.retaining or topic_filter in known.ordered or any(a.filter == topic_filter for a in known.asked):
             known.mixed = True
         known.ordered.add(topic_filter)
         self._release(client, topic_filter)
+
+    def retain(self) -> None:
+        """Somebody retains a message."""
+        self.retaining = True
+        for known in self.known.values():
+            known.mixed = known.mixed or bool(known.ordered) or not all(asked.granted for asked in known.asked)
 
     def _release(self, client: Client, topic_filter: str) -> None:
         for message in self.messages.values():

@@ -185,6 +185,8 @@ class World:
         """Somebody publishes in its name."""
         order = self._order()
         payload = f"order {order.id}".encode()
+        if retain or not deliver:
+            self.expect.retain()
         return self._command(
             Publish("default", name, order, topic, qos, retain or not deliver, deliver, True, b"", payload), order
         )
