@@ -14,11 +14,15 @@ from urllib.parse import parse_qs, quote
 import pytest
 
 from ingest.mqtt.codec import DisconnectPacket, ProtocolVersion, PublishPacket
+from stack.local.ports import free_port
 from tests.contract.query_api.client import Answer
+from tests.contract.query_api.conftest import listens
+from tests.farkit.certificates import self_signed
 from tests.integration.dialects.live import NODE, Live
 from tests.integration.dialects.tables import rows
 from tests.mqttkit.client import Client, quiet
 from tests.stackkit.eventually import eventually_sync
+from tests.stackkit.process import new_service
 
 DOCUMENT = json.loads((Path(__file__).parent / "documents" / "emq2.json").read_text(encoding="utf-8"))
 BASE = "/api/v2"
@@ -90,11 +94,24 @@ def shape(document: Any) -> Any:
             return type(document)
 
 
-def test_the_curl_line_of_the_document(live: Live, device: Client) -> None:
+def test_the_curl_line_of_the_document(live: Live, device: Client, tmp_path: Path) -> None:
+    """Against a second API on the same tables, which speaks TLS."""
+    certified, port = self_signed("localhost"), free_port()
+    files = {"api__tls_cert": tmp_path / "cert.pem", "api__tls_key": tmp_path / "key.pem"}
+    for file, pem in zip(files.values(), (certified.cert, certified.key), strict=True):
+        file.write_bytes(pem)
+    config = live.api.config
+    paths = {name: str(file) for name, file in files.items()}
+    service = new_service("api", config.kafka, config.postgres, tmp_path, {"dialects__emq2_port": port, **paths})
     line = f"curl -v --basic -u admin:{live.password} -k https://localhost:8080/api/v2/nodes/emq@127.0.0.1/clients"
-    here = line.replace("https://localhost:8080", f"http://localhost:{live.port('emq2')}")
-    done = subprocess.run(here.split(), capture_output=True, check=True, timeout=30)
-    assert json.loads(done.stdout)["code"] == 0
+    try:
+        service.start(wait=False)
+        eventually_sync(lambda: listens(port), timeout=30)
+        here = line.replace(":8080/", f":{port}/")
+        done = subprocess.run(here.split(), capture_output=True, check=True, timeout=30)
+        assert CLIENT in {one["client_id"] for one in json.loads(done.stdout)["result"]["objects"]}
+    finally:
+        service.kill9()
 
 
 # The table
