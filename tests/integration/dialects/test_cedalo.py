@@ -451,6 +451,20 @@ async def test_the_example_of_the_document(stack: CedaloStack) -> None:
     assert (await asked.delete("mosquitto-dev")).status_code == 200
 
 
+async def test_the_calls_of_the_open_source_frontend(stack: CedaloStack) -> None:
+    """Its login page's form, then what its proxy client asks with the cookie, headers as it sends them."""
+    headers = {"accept": "application/json;version=2.8"}
+    async with stack.client(headers=headers) as browser:
+        login = await browser.post("/auth", data={"username": "admin", "password": PASSWORD})
+        assert (login.status_code, login.headers["location"]) == (302, "/")
+        assert (await browser.get("/validate-session")).json()["valid"] is True
+        assert (await browser.get("/api/profile")).json()["username"] == "admin"
+        assert isinstance((await browser.get(PATH)).json(), list)
+        await browser.get("/logout")
+        assert (await browser.get("/validate-session")).json()["valid"] is False
+        assert (await browser.get("/api/profile")).status_code == 401
+
+
 async def test_tenants_do_not_meet(stack: CedaloStack, tmp_path: Path) -> None:
     async with far_broker(tmp_path, "mqtt") as port:
         asked = Case(stack, f"mqtt://127.0.0.1:{port}")
