@@ -82,6 +82,8 @@ class IngestService:
         silent = max(self.journal.stalled, self._herald.waiting)
         if self._state.ok and silent > _AWAY:
             return Health(False, f"the log has taken nothing for {silent:.0f} s; clients stay connected")
+        if self._state.ok and self._wanted and not self.server.listener.listening:
+            return Health(False, "the listener can't have its port back: see the log")
         return self._state
 
     @property

@@ -26,6 +26,11 @@ class TcpListener:
         self._accept = accept
         self._server: asyncio.Server | None = None
 
+    @property
+    def listening(self) -> bool:
+        """Whether it takes connections."""
+        return self._server is not None
+
     async def open(self) -> None:
         """Take connections; nothing when it does already. Raises OSError when the port cannot be had."""
         if self._server is not None:
