@@ -42,7 +42,7 @@ from schemas.admin import AccountRemoved, AccountSet
 ADMIN: Final = "admin"
 ROLES: Final = {**{role.value: role for role in Role}, ADMIN: Role.ADMINISTRATOR}
 OTHERWISE: Final = Role.OPERATOR
-"""Role of an account whose tags name none: the original lets it do everything, this lets it do what is no
+"""Role of a new account whose tags name none: the original lets it do everything, this lets it do what is no
 administration."""
 
 
@@ -79,7 +79,7 @@ async def _add(asked: Asked) -> ASGIResponse:
     hashed = await asked.service.access.hashed(password)
     outcome = await asked.service.commands.admin(
         asked.asker(),
-        lambda order: AccountSet(order, "add", name, hashed, _role(tags), ALL_TENANTS, tags),
+        lambda order: AccountSet(order, "add", name, hashed, _role(tags) or OTHERWISE.value, ALL_TENANTS, tags),
         in_force=False,
     )
     if settled(outcome) == "exists":
@@ -176,8 +176,8 @@ def _either(given: Body, documented: str, coded: str) -> str:
 
 
 def _role(tags: str) -> str:
-    named = (ROLES[tag] for tag in tags.replace(",", " ").split() if tag in ROLES)
-    return next(named, OTHERWISE).value
+    """The first role that tags name; empty, which leaves an account the one that it has, when they name none."""
+    return next((ROLES[tag].value for tag in tags.replace(",", " ").split() if tag in ROLES), "")
 
 
 def _view(account: Account) -> User:

@@ -432,6 +432,10 @@ def test_tags_that_name_a_role_give_it_and_others_do_not_administer(live: Live) 
         assert status(name, "GET", "/users") == (200 if name == "emq2-admin" else 403)
         switch = status(name, "PUT", "/nodes/plugins/nothing", '{"active":true}')
         assert switch == (200 if name == "emq2-admin" else 403)
+    assert code(live, "PUT", "/users/emq2-admin", {"tags": "another team"}) == 0
+    assert status("emq2-admin", "GET", "/users") == 200
+    assert code(live, "PUT", "/users/emq2-admin", {"tags": "viewer"}) == 0
+    assert status("emq2-admin", "GET", "/users") == 403
     own = '{"oldpassword":"secret","password":"other"}'
     assert status("emq2-view", "PUT", "/change_pwd/emq2-op", own) == 403
     assert status("emq2-view", "PUT", "/change_pwd/emq2-view", own) == 200
