@@ -52,15 +52,20 @@ select count(*) as routes
 from (select 1 from routes where {routes_ready} and tenant = $1 group by tenant, filter, node) r;
 
 -- name: node_sessions
--- A page of the sessions in a state at a node, in bytewise order of client ids. Costs what the rows before it cost.
+-- A page of the sessions in a state at a node, in bytewise order of client ids. Costs a row of sessions for each before
+-- it; counters are looked up for the page alone, in its order.
 -- $1: tenant; $2: node; $3: first row, from 0; $4: most rows.
 select s.client_id, s.username, s.address, s.port, s.clean_start, s.version, s.keep_alive, s.connected_at, s.created_at,
        s.receive_maximum, s.online, s.node, c.inflight, c.queued, c.awaiting_rel, c.dropped
-from sessions s
+from (
+    select s.*
+    from sessions s
+    where {sessions_ready} and s.tenant = $1 and s.node = $2 and {state} and {alive}
+    order by s.tenant, s.client_id
+    offset $3 limit $4
+) s
 left join session_counters c on c.tenant = s.tenant and c.client_id = s.client_id and c.epoch >= s.created
-where {sessions_ready} and s.tenant = $1 and s.node = $2 and {state} and {alive}
-order by s.tenant, s.client_id
-offset $3 limit $4;
+order by s.client_id;
 
 -- name: node_session
 -- One session in a state.
