@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from litestar.response.base import ASGIResponse
 
 from query_api import cluster, search
 from query_api.cluster import Node
-from query_api.emqx4 import parameters, views
+from query_api.emqx4 import lists, parameters, views
 from query_api.emqx4.answers import (
     BAD_RPC,
     NOT_FOUND,
     CodedError,
     data,
     settled,
-    streamed,
     succeeded,
 )
 from query_api.emqx4.call import Call, Route
@@ -29,8 +27,6 @@ from query_api.store import Store
 from schemas.admin import AclCacheCleared
 
 KICKED: Final = "kicked by an operator"
-GATHERED: Final = 1_000
-"""Lists up to here are gathered before they are sent; longer ones are streamed."""
 LIMITS_SECONDS: Final = 5.0
 """How long what nodes grant is remembered; it changes when one starts."""
 
@@ -89,37 +85,23 @@ class Clients:
         filters = await _at(call, parameters.client_filters(call.query))
         await call.asked.freshen()
         total = -1 if parameters.is_filtered(call.query) else await _total(call, filters)
-        if page.limit <= GATHERED:
-            rows = await search.page(call.store, call.tenant, filters, page.first, page.limit + 1)
-            found = await self._views(call, rows[: page.limit])
-            return data(call.asked, found, page.meta(len(rows) > page.limit, total))
-        meta = page.meta(False, total)
-        return await streamed(call.asked, self._parts(call, filters, page, meta), meta)
+        return await self._listed(call, filters, page, total)
 
     async def _of_user(self, call: Call) -> ASGIResponse:
         filters = await _at(call, Filters(username=call.path["username"]))
         await call.asked.freshen()
-        return await streamed(call.asked, self._parts(call, filters, Page(1, parameters.MOST), {}), {})
+        return await self._listed(call, filters, Page(1, parameters.MOST), None)
 
     async def _one(self, call: Call) -> ASGIResponse:
         filters = await _at(call, Filters(client_id=call.path["clientid"]))
         await call.asked.freshen()
-        return data(call.asked, await self._views(call, await search.page(call.store, call.tenant, filters, 0, 1)))
+        return await self._listed(call, filters, Page(1, parameters.MOST), None)
 
-    async def _parts(
-        self, call: Call, filters: Filters, page: Page, meta: dict[str, Any]
-    ) -> AsyncGenerator[list[views.Client], None]:
-        sent = 0
-        async for rows in search.pages(call.store, call.tenant, filters, page.first, page.limit + 1):
-            shown = rows[: page.limit - sent]
-            if len(shown) < len(rows) and meta:
-                meta["hasnext"] = True
-            sent += len(shown)
-            yield await self._views(call, shown)
-
-    async def _views(self, call: Call, rows: list[Any]) -> list[views.Client]:
-        limits = await self._limits.read(call.store)
-        return list(map(partial(views.client, limits=limits, zone=call.zone), rows))
+    async def _listed(self, call: Call, filters: Filters, page: Page, count: int | None) -> ASGIResponse:
+        view = partial(views.client, limits=await self._limits.read(call.store), zone=call.zone)
+        gather = partial(search.page, call.store, call.tenant, filters)
+        parts = partial(search.pages, call.store, call.tenant, filters)
+        return await lists.answer(call.asked, page, gather, parts, view, count)
 
 
 async def node_of(call: Call) -> Node | None:

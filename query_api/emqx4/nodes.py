@@ -62,9 +62,8 @@ def routes() -> list[Route]:
         made.append(
             Route(f"{name}_of_node", "GET", f"/nodes/:node/alarms{path}", _alarms_of(wanted), "Those of a node")
         )
-    for name in NOTHING:
-        made.append(Route(f"list_{name}", "GET", f"/{name}", _nothing, f"There are no {name} here"))
-    return made
+    nothing = [Route(f"list_{name}", "GET", f"/{name}", _nothing, f"There are no {name} here") for name in NOTHING]
+    return made + nothing
 
 
 async def status(asked: Asked) -> ASGIResponse:

@@ -9,7 +9,7 @@ from litestar.response.base import ASGIResponse
 from domain.topics import valid_filter
 from query_api import cluster
 from query_api.cluster import Held
-from query_api.emqx4 import parameters, views
+from query_api.emqx4 import lists, parameters, views
 from query_api.emqx4.answers import BAD_TOPIC, CodedError, data
 from query_api.emqx4.call import Call, Route
 from query_api.emqx4.clients import node_of
@@ -43,21 +43,12 @@ async def _list(call: Call) -> ASGIResponse:
     given = [call.query.get("clientid"), call.query.get("topic"), group and f"$share/{group}/"]
     if not all(text is None or storable(text) for text in given) or not -1 < (qos or 0) < 3:
         return data(call.asked, [], page.meta(False, -1))
-    rows = await call.store.fetch(
-        "subscription_search",
-        call.tenant,
-        node.node if node else None,
-        *given,
-        qos,
-        pattern,
-        page.first,
-        page.limit + 1,
+    gather, parts = lists.of_query(
+        call.store, "subscription_search", call.tenant, node.node if node else None, *given, qos, pattern
     )
-    count = (
-        -1 if filtered or not await _is_all(call) else (await cluster.totals(call.store, call.tenant))["subscriptions"]
-    )
-    found = [views.subscription(Held(*row)) for row in rows[: page.limit]]
-    return data(call.asked, found, page.meta(len(rows) > page.limit, count))
+    everything = not filtered and await _is_all(call)
+    count = (await cluster.totals(call.store, call.tenant))["subscriptions"] if everything else -1
+    return await lists.answer(call.asked, page, gather, parts, lambda row: views.subscription(Held(*row)), count)
 
 
 async def _is_all(call: Call) -> bool:
@@ -75,9 +66,9 @@ async def _of_client(call: Call) -> ASGIResponse:
 async def _routes(call: Call) -> ASGIResponse:
     page = parameters.page(call.query)
     await call.asked.freshen()
-    found = await cluster.routes(call.store, call.tenant, page.first, page.limit + 1)
+    gather, parts = lists.of_query(call.store, "routes", call.tenant)
     count = await cluster.route_count(call.store, call.tenant)
-    return data(call.asked, list(map(views.route, found[: page.limit])), page.meta(len(found) > page.limit, count))
+    return await lists.answer(call.asked, page, gather, parts, lambda row: views.route(cluster.Route(*row)), count)
 
 
 async def _route(call: Call) -> ASGIResponse:
