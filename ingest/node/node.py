@@ -293,7 +293,8 @@ class Node:
             if handling == 0 or (handling == 1 and subscription.filter in fresh):
                 attach.retained(self.delivery, routes.retained, session, subscription, event.vector)
         if new:
-            attach.recent(self.delivery, self.ring, self.applied, session, new, older, event.vector, at)
+            left = attach.left_since(self.homes[at.partition], session, event.vector)
+            attach.recent(self.delivery, self.ring, self.applied, session, new, older, left, event.vector, at)
         if self.delivery.catching_up and session.outbox is not None:
             late = session.late = session.late or []
             late += [(item, at.position) for item in islice(session.outbox.pending, waiting, None)]
@@ -305,9 +306,11 @@ class Node:
         if session is None or session.state is None:
             return
         routes = self.tenant(event.tenant)
-        for gone in event.unsubscriptions:
-            if gone.reason_code == 0:
-                routes.remove(session, gone.filter)
+        gone = [one.filter for one in event.unsubscriptions if one.reason_code == 0]
+        for topic_filter in gone:
+            routes.remove(session, topic_filter)
+        if gone:
+            self.homes[at.partition].left.append(attach.Left(session, at.position, list(self.applied), gone))
         session.state, _ = apply(session.state, event, at)
         if owner is not None:
             owner.unsubscribed(event)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING
 
 from domain.commands import Command, CommandWindow
@@ -13,6 +14,10 @@ from schemas.positions import Position
 
 if TYPE_CHECKING:
     from ingest.mqtt.connection import Connection
+    from ingest.node.attach import Left
+
+_LEFT = 1_024
+"""Unsubscribes of a partition that are remembered: those that may lie between a subscribe and its vector."""
 
 
 class Session:
@@ -82,7 +87,7 @@ class Session:
 class Home:
     """What a node keeps for one partition as the home of its sessions."""
 
-    __slots__ = ("dirty", "fences", "open", "partition", "unsettled", "wills", "window")
+    __slots__ = ("dirty", "fences", "left", "open", "partition", "unsettled", "wills", "window")
 
     def __init__(self, partition: int) -> None:
         self.partition = partition
@@ -92,6 +97,8 @@ class Home:
         """Persistent sessions connected here whose cursor moved since the last ``progress``."""
         self.unsettled: set[Session] = set()
         """While folding the past: online sessions that have entries."""
+        self.left: deque[Left] = deque(maxlen=_LEFT)
+        """What sessions have given back lately."""
         self.window = CommandWindow()
         self.open: dict[str, tuple[Command, At, int]] = {}
         """Commands that count and have no outcome in the log, by id, with how many sessions a publish has matched."""

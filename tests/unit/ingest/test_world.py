@@ -191,3 +191,18 @@ def test_a_rebuilt_producer_speaks_for_older_connections(world: World) -> None:
     world.crash()
     world.finish()
     assert [d.payload for d in world.clients["plain"].delivered] == [b"kept 0", b"kept 1"]
+
+
+@pytest.mark.parametrize("qos", [1, 2])
+def test_what_a_filter_that_was_given_back_has_delivered_does_not_come_again(world: World, qos: int) -> None:
+    """Given a client that subscribes, publishes, unsubscribes and subscribes otherwise without waiting, when all of it
+    is applied, then a message that the first filter delivered does not come again by the second [MQTT-4.3.3-2]."""
+    world.connect("brief")
+    world.flow()
+    world.subscribe("brief", "a/#", qos)
+    for _ in range(2):
+        world.publish("brief", "a/b", qos)
+    world.unsubscribe("brief", "a/#")
+    world.subscribe("brief", "a/b", qos)
+    world.finish()
+    assert len(world.clients["brief"].delivered) == 2
