@@ -1,8 +1,8 @@
 """Connecting to a broker: where it is, TLS, the MQTT client (aiomqtt), and what can go wrong on the way.
 
-The client connects in a thread, which can't be interrupted: an attempt that is given up is left to end by itself, and
-closed should it still succeed. It is given the address that was found and allowed, not the name, so that nobody asks
-DNS again and is told something else.
+The client connects in a thread: an attempt that is given up is cut, so that the thread ends, and closed should it still
+have succeeded. It is given the address that was found and allowed, not the name, so that nobody asks DNS again and is
+told something else.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ import asyncio
 import hashlib
 import hmac
 import logging
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import aiomqtt
 from aiomqtt.exceptions import MqttConnectError
 from paho.mqtt.reasoncodes import ReasonCode
 
 from connector.addresses import addresses_of
+from connector.client import BrokerClient, EndedError
 from connector.failures import LinkFailedError, Peer, closed, failed, not_opened, refused, timed_out
 from connector.settings import ConnectorSettings
-from connector.tls import client_context
+from connector.tls import ClientContext, client_context
 from schemas.admin import ConnectionSet
 from schemas.broker_urls import Allowed, BrokerUrl, parse_broker_url
 from schemas.sealed import NotOpenedError, sealer
@@ -36,29 +36,11 @@ _quiet = logging.getLogger("connector.mqtt")
 _quiet.setLevel(logging.CRITICAL)  # what the client library complains of is in the status
 
 
-class _Client(aiomqtt.Client):
-    """Notices a connection that ends before CONNACK, which the library leaves to its time-out."""
-
-    def _on_disconnect(self, *arguments: Any, **keywords: Any) -> None:
-        # Perhaps in the thread that connects.
-        self._loop.call_soon_threadsafe(self._ended)
-        super()._on_disconnect(*arguments, **keywords)
-
-    def _ended(self) -> None:
-        if not self._connected.done():
-            self._connected.set_exception(EndedError("the broker closed the connection before CONNACK"))
-            self._connected.exception()  # perhaps nobody waits for it any more
-
-
-class EndedError(aiomqtt.MqttError):
-    """The far end has closed the connection."""
-
-
 @dataclass(frozen=True, slots=True)
 class Dialed:
     """A connection that stands."""
 
-    client: aiomqtt.Client
+    client: BrokerClient
     peer: Peer
 
     async def lost(self) -> LinkFailedError:
@@ -124,12 +106,12 @@ class Dialer:
         url: BrokerUrl,
         address: str,
         parts: Mapping[str, bytes],
-        context: ssl.SSLContext | None,
+        context: ClientContext | None,
         seconds: float,
-    ) -> aiomqtt.Client:
+    ) -> BrokerClient:
         transport: Literal["tcp", "websockets"] = "websockets" if url.websocket else "tcp"
         password = parts.get("password")
-        return _Client(
+        return BrokerClient(
             address,
             url.port,
             logger=_quiet,
@@ -139,7 +121,7 @@ class Dialer:
             transport=transport,
             timeout=seconds,
             keepalive=self._settings.keep_alive,
-            tls_context=context,
+            context=context,
             websocket_path=url.path if url.websocket else None,
             websocket_headers=_headers(url) if url.websocket else None,
             max_queued_incoming_messages=1,
@@ -151,7 +133,7 @@ class Dialer:
         key = self._settings.connections.keys.reveal() or self._settings.kafka.bootstrap
         return f"mqledger-{hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()[:14]}"
 
-    async def _entered(self, client: aiomqtt.Client, peer: Peer, seconds: float) -> Dialed:
+    async def _entered(self, client: BrokerClient, peer: Peer, seconds: float) -> Dialed:
         entering = asyncio.create_task(client.__aenter__())
         try:
             await asyncio.wait({entering}, timeout=seconds)
@@ -161,6 +143,7 @@ class Dialer:
         if not entering.done():
             self._leave(client, entering)
             raise timed_out(peer, seconds)
+        client.let_go()
         failure = entering.exception()
         if failure is None:
             return Dialed(client, peer)
@@ -168,19 +151,22 @@ class Dialer:
         # Without the library's exception, whose traceback holds the socket open.
         raise _why(failure, peer, seconds)
 
-    def _leave(self, client: aiomqtt.Client, entering: asyncio.Task[aiomqtt.Client] | None) -> None:
+    def _leave(self, client: BrokerClient, entering: asyncio.Task[aiomqtt.Client] | None) -> None:
         task = asyncio.create_task(_left(client, entering))
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
 
-async def _left(client: aiomqtt.Client, entering: asyncio.Task[aiomqtt.Client] | None) -> None:
+async def _left(client: BrokerClient, entering: asyncio.Task[aiomqtt.Client] | None) -> None:
     if entering is not None:
+        client.cut()
         await asyncio.gather(entering, return_exceptions=True)
     try:
         await client.__aexit__(None, None, None)
     except aiomqtt.MqttError as error:  # it was never there, or its end is not confirmed: nobody waits for it
         logger.debug("a connection that was given up: %r", error)
+    finally:
+        client.close()
 
 
 def _why(error: BaseException, peer: Peer, seconds: float) -> LinkFailedError:

@@ -13,22 +13,25 @@ from connector.failures import LinkFailedError, by_name
 PEM_BEGIN = b"-----BEGIN "
 
 
-class _Named(ssl.SSLContext):
-    """Knows the name of the far end, since the socket is given its address."""
+class ClientContext(ssl.SSLContext):
+    """Knows the name of the far end, since the socket is given its address; keeps the socket at hand."""
 
     name = ""
+    wrapped: ssl.SSLSocket | None = None
+    """The latest; whoever connects closes it when that failed, since the client library does not."""
 
     def wrap_socket(self, sock: Any, *arguments: Any, **keywords: Any) -> ssl.SSLSocket:
         """As in the library, but the far end is asked and checked for by its name."""
-        return super().wrap_socket(sock, *arguments, **{**keywords, "server_hostname": self.name})
+        self.wrapped = super().wrap_socket(sock, *arguments, **{**keywords, "server_hostname": self.name})
+        return self.wrapped
 
 
-def client_context(parts: Mapping[str, bytes], hostname: str, verify: bool) -> ssl.SSLContext:
+def client_context(parts: Mapping[str, bytes], hostname: str, verify: bool) -> ClientContext:
     """A context for a far end: ``ca``, ``cert`` and ``key`` of ``parts``; without ``ca`` the system's authorities.
 
     ``verify`` False accepts any certificate. Raises LinkFailedError for parts that can't be read.
     """
-    context = _Named(ssl.PROTOCOL_TLS_CLIENT)
+    context = ClientContext(ssl.PROTOCOL_TLS_CLIENT)
     context.name = hostname
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     if not verify:

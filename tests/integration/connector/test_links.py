@@ -6,7 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -29,10 +29,6 @@ from tests.farkit.broker import far_broker
 from tests.farkit.certificates import Certified, authority, self_signed, signed_by
 from tests.stackkit.eventually import eventually
 
-# The client library leaves the sockets of failed handshakes to the garbage collector.
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed:ResourceWarning", "ignore:.*Socket:pytest.PytestUnraisableExceptionWarning"
-)
 KEY = "a key for tests that everybody knows"
 CA = authority()
 ORDER = Order("1", "somebody", "127.0.0.1", "c", 0)
@@ -102,7 +98,7 @@ async def test_a_name_is_asked_for_once_and_verified_as_a_name(tmp_path: Path) -
 async def test_a_broker_that_knows_its_clients_by_certificate(tmp_path: Path) -> None:
     client = signed_by(CA, host="somebody")
     async with (
-        asking_tls_server(tmp_path, signed_by(CA), CA) as (port, seen),
+        asking_tls_server(tmp_path, signed_by(CA)) as (port, seen),
         keeping(connection(f"mqtts://127.0.0.1:{port}", ca=CA.cert, cert=client.cert, key=client.key)),
     ):
         await eventually(lambda: seen == ["somebody"], 10)
@@ -221,7 +217,7 @@ async def test_a_far_end_that_hangs_up_before_connack(answer: bytes) -> None:
 
 async def test_a_client_certificate_that_is_missing(tmp_path: Path) -> None:
     async with (
-        asking_tls_server(tmp_path, signed_by(CA), CA) as (port, _),
+        asking_tls_server(tmp_path, signed_by(CA)) as (port, _),
         keeping(connection(f"mqtts://127.0.0.1:{port}", ca=CA.cert), timeout=20.0) as kept,
     ):
         assert (await kept.error()).code in ("ECONNCLOSED", "ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED")
@@ -308,6 +304,38 @@ async def test_an_attempt_that_was_given_up_leaves_nothing_behind() -> None:
         await asyncio.wait_for(ended.wait(), 10)
 
 
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+async def test_a_far_end_that_only_drips_holds_nothing(tmp_path: Path, scheme: str) -> None:
+    """The library would read such a header for ever, in a thread."""
+    ended: list[str] = []
+
+    async def drip(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while not reader.at_eof():
+                writer.write(b"x")
+                await writer.drain()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(reader.read(1000), 0.05)
+        ended.append("so")
+        writer.close()
+
+    context = server_context(tmp_path, signed_by(CA)) if scheme == "wss" else None
+    async with await asyncio.start_server(drip, "127.0.0.1", 0, ssl=context) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with keeping(connection(f"{scheme}://127.0.0.1:{port}/", ca=CA.cert), timeout=0.3) as kept:
+            assert (await kept.error()).code == "ETIMEDOUT"
+            await eventually(lambda: len(ended) >= 2, 15)
+        await eventually(lambda: len(ended) == kept.link.attempts, 15)
+
+
+def server_context(folder: Path, certified: Certified) -> ssl.SSLContext:
+    for name, content in (("cert", certified.cert), ("key", certified.key)):
+        (folder / name).write_bytes(content)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=CA.cert.decode())
+    context.load_cert_chain(folder / "cert", folder / "key")
+    return context
+
+
 @dataclass(frozen=True, slots=True)
 class Chain(Certified):
     """A certificate that comes with that of its authority."""
@@ -320,14 +348,11 @@ class Chain(Certified):
 
 
 @asynccontextmanager
-async def asking_tls_server(folder: Path, certified: Certified, ca: Certified) -> AsyncIterator[tuple[int, list[str]]]:
+async def asking_tls_server(folder: Path, certified: Certified) -> AsyncIterator[tuple[int, list[str]]]:
     """A server that insists on a client's certificate; its port, and the names that came."""
     seen: list[str] = []
-    for name, content in (("cert", certified.cert), ("key", certified.key)):
-        (folder / name).write_bytes(content)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cadata=ca.cert.decode())
+    context = server_context(folder, certified)
     context.verify_mode = ssl.CERT_REQUIRED
-    context.load_cert_chain(folder / "cert", folder / "key")
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(writer.get_extra_info("peercert")["subject"][0][0][1])
