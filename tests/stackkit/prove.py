@@ -1,4 +1,5 @@
-"""What a suite has left in its log: the projector folds it, and `mqledger replay --verify` finds no difference."""
+"""What a suite has left in its logs: the projector folds them, `mqledger replay --verify` finds no difference, and the
+tables of the administration are those of a fresh fold."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ import asyncpg
 
 from projector.migrations import migrate
 from schemas.settings import KafkaSettings, PostgresSettings
+from tests.integration.projector.admin import assert_admin_same, fresh_admin_fold, until_admin_applied
 from tests.stackkit.eventually import eventually, run_async
 from tests.stackkit.log_ends import log_ends
 from tests.stackkit.process import new_service
@@ -21,9 +23,9 @@ VERIFY_SECONDS = 120.0
 
 
 def prove(kafka: KafkaSettings, new_postgres: Callable[[], PostgresSettings], folder: Path) -> None:
-    """Fold a log into tables of its own and compare them with a fresh fold.
+    """Fold the logs into tables of their own and compare them with a fresh fold.
 
-    Nobody may write to the log any more. Raises AssertionError when they differ.
+    Nobody may write to the logs any more. Raises AssertionError when they differ.
     """
     postgres = new_postgres()
     migrate(postgres)
@@ -31,6 +33,7 @@ def prove(kafka: KafkaSettings, new_postgres: Callable[[], PostgresSettings], fo
     try:
         projector.start()
         run_async(_folded(kafka, postgres))
+        run_async(_administration(kafka, postgres))
     finally:
         projector.kill9()
     done = subprocess.run(
@@ -58,3 +61,8 @@ async def _folded(kafka: KafkaSettings, postgres: PostgresSettings) -> None:
         await eventually(whole, SETTLE_SECONDS, f"the log ends at {ends}")
     finally:
         await connection.close()
+
+
+async def _administration(kafka: KafkaSettings, postgres: PostgresSettings) -> None:
+    await until_admin_applied(postgres, (await fresh_admin_fold(kafka)).next)
+    await assert_admin_same(kafka, postgres)
