@@ -11,6 +11,7 @@ from query_api import admin_queries
 from query_api.access.principal import Permission
 from query_api.native import etags, outcomes, paging
 from query_api.native.operation import Call, Example, Reply, Section
+from query_api.native.problems import unprocessable
 from query_api.native.shapes import Given, Headers, Listing, Shape
 from query_api.native.text import Id, Name, Password, Reason, Role, TenantScope, Time
 from query_api.native.times import milliseconds, moment, moment_or_none
@@ -215,8 +216,9 @@ async def add_api_key(call: Call) -> Reply:
     secret = secrets.token_urlsafe(SECRET_BYTES)
     hashed = await call.asked.service.access.hashed(secret)
 
+    expires = _expires(given.expires)
+
     def make(order: Order) -> ApiKeySet:
-        expires = milliseconds(given.expires) if given.expires else 0
         return ApiKeySet(order, "add", app_id, hashed, given.name, given.role, given.tenant, True, expires)
 
     told = await outcomes.ask(call, make)
@@ -241,6 +243,7 @@ async def change_api_key(call: Call) -> Reply:
     old = outcomes.present(row, "API key")
     etags.require_match(call, _key(old))
     given = call.body
+    expires = _expires(given.expires)
 
     def make(order: Order) -> ApiKeySet:
         return ApiKeySet(
@@ -252,7 +255,7 @@ async def change_api_key(call: Call) -> Reply:
             given.role or old.role,
             given.tenant or old.tenant,
             old.enabled if given.enabled is None else given.enabled,
-            old.expires if given.expires is None else milliseconds(given.expires),
+            expires or old.expires,
         )
 
     return outcomes.reply(await outcomes.ask(call, make))
@@ -265,6 +268,14 @@ async def delete_api_key(call: Call) -> Reply:
     row = await admin_queries.key(call.asked.service.store, app_id)
     etags.require_match(call, None if row is None else _key(row))
     return outcomes.reply(await outcomes.ask(call, lambda order: ApiKeyRemoved(order, app_id)))
+
+
+def _expires(text: str | None) -> int:
+    """Milliseconds since 1970; 0 for never. Raises ProblemError for a day that is none."""
+    try:
+        return 0 if text is None else milliseconds(text)
+    except ValueError as error:
+        raise unprocessable("`expires` is no time.") from error
 
 
 async def _find_account(call: Call) -> Account | None:

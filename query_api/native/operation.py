@@ -153,7 +153,7 @@ class Section:
     ) -> Callable[[Handler], Handler]:
         """An operation that is a command."""
         headers = more.pop("headers", _CHANGING[method])
-        errors = {404} if "{" in path and method != "PUT" else set()
+        errors = {404} if "{" in path else set()
         errors |= {409, *more.pop("errors", ())} | ({412} if issubclass(headers, ChangingHeaders) else set())
         more |= {"query": query, "headers": headers, "errors": tuple(sorted(errors))}
         return self._add(method, path, answer, more.pop("permission", self._writes), **more)

@@ -51,7 +51,11 @@ def run(dialect: str, target: Target, options: Sequence[str]) -> int:
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(FOLDER / f"{dialect}.toml")]
     command += ["run", document, "--url", target.url + BASES.get(dialect, "")]
     command += ["--auth", f"{target.user}:{target.secret}"] if target.user else []
-    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.schemathesis.hooks", "POSITION": target.position()}
+    environment = os.environ | {
+        "SCHEMATHESIS_HOOKS": "tests.schemathesis.hooks",
+        "POSITION": target.position(),
+        "ACCOUNT": target.user,
+    }
     with tempfile.TemporaryDirectory(prefix="mqledger-schemathesis-") as folder:
         environment["PYTHONPATH"] = str(FOLDER.parents[1])
         done = subprocess.run([*command, *options], cwd=folder, env=environment, check=False)
