@@ -433,3 +433,9 @@ def test_a_switched_listener_is_shown_as_such(api: Native) -> None:
     assert api.problem("PATCH", "/plugins/nothing", {"active": True}) == (404, "not-found")
 
     assert api.ask("GET", "/plugins")["items"]
+
+
+@pytest.mark.parametrize("day", ["2026-02-30T00:00:00Z", "2026-13-01T00:00:00Z", "0000-00-00T00:00:00Z"])
+def test_a_day_that_is_none_is_refused(api: Native, day: str) -> None:
+    key = {"name": "x", "role": "viewer", "expires": day}
+    assert api.problem("POST", "/api-keys", key) == (422, "invalid-body")
