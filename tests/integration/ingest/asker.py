@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from aiokafka import AIOKafkaProducer
 
+from ingest.log.reader import LogReader
 from schemas.admin import AdminEvent
-from schemas.events import AnyEvent, Appended, Order
+from schemas.events import AnyEvent, Appended, CommandDone, Order, Publish
 from schemas.frames import encode_events, frame_headers
 from schemas.kafka_options import kafka_client_options
-from schemas.positions import partition_of, position
+from schemas.positions import offset_of, partition_of, position
 from schemas.settings import KafkaSettings
-from tests.stackkit.eventually import run_async
+from tests.stackkit.eventually import eventually, run_async
 
 _encoder = msgspec.msgpack.Encoder()
 
@@ -69,13 +70,38 @@ class Asker:
 
 
 def ask(kafka: KafkaSettings, event: AnyEvent, *, everywhere: bool = False) -> None:
-    """Append a command, from a test without an event loop."""
+    """Append a command, from a test without an event loop; one for a session is done on return."""
 
     async def append() -> None:
         async with asking(kafka) as asker:
-            await (asker.everywhere(event) if everywhere else asker.command(event))
+            if everywhere:
+                await asker.everywhere(event)
+                return
+            at = await asker.command(event)
+        if not isinstance(event, Publish):
+            await outcome(kafka, event, at)
 
     run_async(append())
+
+
+async def outcome(kafka: KafkaSettings, event: AnyEvent, at: int) -> CommandDone:
+    """What came of a command for a session that was appended at a position."""
+    partition = partition_of(event.tenant, event.client_id, kafka.partitions)  # type: ignore[union-attr]
+    reader = LogReader(kafka, "test-outcome")
+    await reader.start()
+
+    async def find() -> CommandDone | None:
+        end = (await reader.ends())[partition]
+        async for read in reader.read(partition, offset_of(at), end):
+            for found in read.events():
+                if isinstance(found, CommandDone) and found.id == event.order.id:  # type: ignore[union-attr]
+                    return found
+        return None
+
+    try:
+        return cast("CommandDone", await eventually(cast("Callable[[], Any]", find), 30))
+    finally:
+        await reader.stop()
 
 
 def administer(kafka: KafkaSettings, event: AdminEvent) -> None:
