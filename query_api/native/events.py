@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from query_api.access.principal import Permission
 from query_api.answers import StreamedAnswer
-from query_api.errors import InvalidError
+from query_api.errors import InvalidError, RefusalError, TooManyRequestsError, UnavailableError
 from query_api.loop import told_to_stop
 from query_api.native import paging
 from query_api.native.log import LIVE, LOOKUPS, Log, Seen, Vector, Wanted, opened, place_of
@@ -28,7 +28,7 @@ from query_api.tokens import BadTokenError
 section: Final = Section("events", reads=Permission.OPERATE, writes=Permission.OPERATE)
 LOOK_SECONDS: Final = 2.0
 """A request for a page looks no longer; what it did not come to is behind the cursor."""
-BEAT_SECONDS: Final = 10.0
+BEAT_SECONDS: Final = 5.0
 """A stream that has nothing to tell says so, and how far it is."""
 STREAM: Final = "event stream"
 
@@ -209,7 +209,7 @@ async def _live(call: Call, wanted: Wanted, resumed: Vector | None) -> AsyncGene
         log = await stack.enter_async_context(opened(call.asked.service.settings.kafka, wanted))
         at = await log.ends() if resumed is None else _clipped(_of(log, resumed), await log.begins())
         yield _beat(call, at)
-        beaten = time.monotonic()
+        beaten = looked = time.monotonic()
         batches = await stack.enter_async_context(aclosing(log.read(wanted, at)))
         async for batch in batches:
             for seen in batch:
@@ -219,9 +219,24 @@ async def _live(call: Call, wanted: Wanted, resumed: Vector | None) -> AsyncGene
             if told_to_stop():
                 # Who listens comes back, with the id of the last event, to whoever serves then.
                 return
+            if time.monotonic() - looked > BEAT_SECONDS:
+                if not await _still_may(call):
+                    return
+                looked = time.monotonic()
             if time.monotonic() - beaten > BEAT_SECONDS:
                 yield _beat(call, at)
                 beaten = time.monotonic()
+
+
+async def _still_may(call: Call) -> bool:
+    """Whether the account is still there, with its role and tenant."""
+    try:
+        found = await call.asked.service.access.identify(call.asked)
+    except (UnavailableError, TooManyRequestsError):
+        return True  # nobody can tell now
+    except RefusalError:
+        return False
+    return found == call.asked.principal
 
 
 def _of(log: Log, resumed: Vector) -> Vector:

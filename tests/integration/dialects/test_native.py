@@ -362,6 +362,15 @@ def test_live_events_go_on_where_they_broke_off(api: Native, name: str) -> None:
     assert refused(api, "x" * 30) == 400
 
 
+def test_a_stream_ends_with_the_account(api: Native, name: str) -> None:
+    api.ask("POST", "/accounts", {"name": name, "password": "correct horse", "role": "operator"}, 201)
+    with Stream(Native(api.live, (name, "correct horse"))) as stream:
+        api.ask("DELETE", f"/accounts/{name}")
+        while stream.block():
+            continue
+        assert stream.response.read() == b""
+
+
 # Who may
 
 
