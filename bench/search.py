@@ -130,10 +130,10 @@ def ask(reader: Reader, questions: Sequence[Question]) -> dict[str, list[float]]
 
 
 def walk(reader: Reader, size: int) -> list[float]:
-    """Milliseconds of each page of a walk by cursor over those of a zone that are connected, to the end, sorted."""
+    """Milliseconds of each page of a walk by cursor over those of one kind at all nodes, to the end, sorted."""
     taken, cursor, seen = [], "", set[str]()
     while True:
-        target = f"/api/mqledger/v1/sessions?state=connected&zone=inner&limit={LIMIT}" + (
+        target = f"/api/mqledger/v1/sessions?state=connected&zone=inner&clean_start=true&version=3&limit={LIMIT}" + (
             f"&cursor={cursor}" if cursor else ""
         )
         begun = time.perf_counter()
@@ -143,7 +143,7 @@ def walk(reader: Reader, size: int) -> list[float]:
         cursor = page["next"]
         if not cursor:
             break
-    there = sum(number // 3 % 2 == 0 and number // 11 % 3 == 2 for number in range(size))
+    there = sum(n // 3 % 2 == n // 5 % 2 == n // 7 % 4 == 0 and n // 11 % 3 == 2 for n in range(size))
     if len(seen) != there:
         raise RuntimeError(f"the walk saw {len(seen)} of {there} sessions")
     return sorted(taken)
