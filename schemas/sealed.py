@@ -60,7 +60,8 @@ def sealer(keys: Secret) -> Sealer | None:
     secrets = [word.strip() for word in keys.reveal().split(",") if word.strip()]
     if any(len(secret) < LEAST_KEY_LENGTH for secret in secrets):
         raise SettingsError(
-            f"connections.keys has a key of less than {LEAST_KEY_LENGTH} characters; make one with `openssl rand -hex 32`."
+            f"connections.keys has a key of less than {LEAST_KEY_LENGTH} characters; "
+            "make one with `openssl rand -hex 32`."
         )
     return Sealer(secrets) if secrets else None
 
