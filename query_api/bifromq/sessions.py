@@ -83,7 +83,7 @@ async def _subscribe(asked: Asked) -> ASGIResponse:
         asker(asked), of, client_id, [Subscription(topic_filter, qos)], username=user
     )
     settled(outcome)
-    _granted(outcome.codes)
+    granted(outcome.codes)
     return answered(asked, "OK" if outcome.count else "EXISTS")
 
 
@@ -91,7 +91,7 @@ async def _unsubscribe(asked: Asked) -> ASGIResponse:
     of, user, client_id = _target(asked)
     outcome = await asked.service.commands.unsubscribe(asker(asked), of, client_id, [_filter(asked)], username=user)
     settled(outcome)
-    _granted(outcome.codes)
+    granted(outcome.codes)
     return answered(asked, "OK" if outcome.count else "NO_SUB")
 
 
@@ -107,7 +107,7 @@ def _filter(asked: Asked) -> str:
     return topic_filter
 
 
-def _granted(codes: list[int]) -> None:
+def granted(codes: list[int]) -> None:
     """Raises WordError for a filter that was refused: the codes are of MQTT 5."""
     for code in codes:
         if code == NOT_AUTHORIZED:

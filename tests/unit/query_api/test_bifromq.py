@@ -7,6 +7,7 @@ import pytest
 from query_api.bifromq.answers import WordError
 from query_api.bifromq.headers import number
 from query_api.bifromq.outcomes import settled
+from query_api.bifromq.sessions import granted
 from query_api.commands.outcome import Outcome
 
 
@@ -27,6 +28,22 @@ def test_what_is_not_known_in_time(outcome: Outcome) -> None:
 @pytest.mark.parametrize("word", ["not_found", "not_connected", "wrong_user"])
 def test_what_is_not_there(word: str) -> None:
     assert refused(Outcome("id", True, word)) == (404, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    [
+        (0x87, (401, "")),
+        (0x97, (400, "EXCEED_LIMIT")),
+        (0x8F, (400, "TOPIC_FILTER_INVALID")),
+        (0x80, (400, "TOPIC_FILTER_INVALID")),
+    ],
+)
+def test_what_is_refused(code: int, answer: tuple[int, str]) -> None:
+    with pytest.raises(WordError) as raised:
+        granted([code])
+    assert (raised.value.status, str(raised.value)) == answer
+    granted([0, 1, 2, 0x11])
 
 
 def test_what_is_done() -> None:
