@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Final
+
+import asyncpg
 
 from projector import sqlfiles
 
 INDEXES: Final = sqlfiles.statements("searches")
 """What makes each index, by its name."""
+
+logger = logging.getLogger(__name__)
 
 _LOCK: Final = 0x6D71736C
 """Advisory lock of the one who makes them ("mqsl")."""
@@ -32,6 +37,10 @@ async def make(pool: Any) -> bool:
                 await connection.execute(statement, timeout=None)
             # Before the first search: without statistics the planner might not take them.
             await connection.execute("analyze sessions", timeout=None)
+            return True
+        except asyncpg.InsufficientPrivilegeError as error:
+            # Who owns the tables can make them; asking again would change nothing.
+            logger.warning("the indexes of searches are not ours to make, searches will be slow: %s", error)
             return True
         finally:
             await connection.execute("select pg_advisory_unlock($1, hashtext(current_schema()))", _LOCK)
