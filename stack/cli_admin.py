@@ -56,7 +56,8 @@ def recover(app: App, name: str) -> None:
 def import_(app: App, file: Path, role: str) -> None:
     """Add the accounts and API keys in FILE.
 
-    FILE is an export of EMQX 4, or CSV with name,password,role,tenant. Those that exist stay as they are. Documented default passwords are left out.
+    FILE is an export of EMQX 4, or CSV with name,password,role,tenant. Those that exist stay as they
+    are. Documented default passwords are left out.
     """
     from query_api.access.principal import Role
     from stack.imports import read
