@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -110,12 +111,14 @@ class OwnPostgres:
         postmaster.suspend()  # first, so that it makes no more of them
         try:
             for backend in postmaster.children(recursive=True):
-                backend.suspend()
-                stopped.append(backend)
+                with contextlib.suppress(psutil.NoSuchProcess):  # it ended by itself meanwhile
+                    backend.suspend()
+                    stopped.append(backend)
             yield
         finally:
-            for process in stopped:
-                process.resume()
+            for process in reversed(stopped):
+                with contextlib.suppress(psutil.NoSuchProcess):  # it was ending when it was stopped
+                    process.resume()
 
     def _serves(self) -> bool:
         return bool(run_async(serves(self._services.postgres)))
