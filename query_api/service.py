@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from typing import Final
 
@@ -29,6 +30,8 @@ MODELS = ("sessions", "subscriptions", "metrics", "nodes")
 """Models without which this API is not ready."""
 
 START_SECONDS: Final = 2.0
+
+logger = logging.getLogger(__name__)
 
 
 class Service:
@@ -66,8 +69,18 @@ class Service:
         """
         self._tasks.append(asyncio.create_task(self.watch.run(), name="watch"))
         await self.watch.settled(START_SECONDS)
+        self._tasks.append(asyncio.create_task(self._connect(), name="connect to Kafka"))
         if first:
             self._tasks.append(asyncio.create_task(self._first.run(), name="first administrator"))
+
+    async def _connect(self) -> None:
+        """Connect to Kafka once a projector has, so that the first command is no slower than the next."""
+        while self.watch.admin_next < 0:
+            await self.watch.changed.wait()
+        try:
+            await self._writer.open()
+        except UnavailableError as error:
+            logger.info("commands have to wait", extra={"error": str(error)})
 
     async def stop(self) -> None:
         """End the watch, close the pool, give up the producer."""

@@ -76,6 +76,14 @@ class Writer:
         """Append to the log of administration. Raises TooLargeError, UnavailableError."""
         return await self._append(self._kafka.admin_topic, 0, _encode(event))
 
+    async def open(self) -> None:
+        """Connect ahead of the first append, which would take several times as long else. Raises UnavailableError."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                await self._started()
+        except (KafkaError, OSError, TimeoutError) as error:
+            raise UnavailableError(f"Kafka is away: {error!r}") from error
+
     async def close(self) -> None:
         """Give up the producer; what was not acknowledged was answered as an error."""
         for bell in tuple(self._bells):
