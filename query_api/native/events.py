@@ -23,7 +23,7 @@ from query_api.native.sessions import moment_of
 from query_api.native.shapes import Asking, Headers, Listing, Shape
 from query_api.native.text import ClientId, Time
 from query_api.native.times import moment
-from query_api.tokens import BadTokenError
+from query_api.tokens import PATTERN, BadTokenError
 
 section: Final = Section("events", reads=Permission.OPERATE, writes=Permission.OPERATE)
 LOOK_SECONDS: Final = 2.0
@@ -130,7 +130,13 @@ class StreamHeaders(Headers, frozen=True):
     """Where to go on."""
 
     last_event_id: Annotated[
-        str, Meta(max_length=4096, description="`id` of the last event that came: go on behind it.")
+        str,
+        Meta(
+            max_length=4096,
+            pattern=rf"^$|{PATTERN}",
+            description="`id` of the last event that came: go on behind it.",
+            extra_json_schema={"format": "mqledger-cursor"},
+        ),
     ] = ""
 
 
