@@ -87,7 +87,7 @@ async def after(store: Store, tenant: str, filters: Filters, place: Place, most:
     if not filters.possible:
         return []
     query = _query(filters)
-    query = "search_kinds_after" if query == "search_kinds" else query
+    query = "search_kinds_after" if query.startswith("search_kinds") else query
     return await store.fetch(query, *_arguments(tenant, filters, place, 0, most))
 
 
@@ -104,7 +104,22 @@ def _query(filters: Filters) -> str:
         return "search_client"
     if filters.username:
         return "search_username"
-    return "search_kinds" if filters.address is None else "search_address"
+    if filters.address is not None:
+        return "search_address"
+    return "search_kinds_only" if filters == _of_kinds(filters) else "search_kinds"
+
+
+def _of_kinds(filters: Filters) -> Filters:
+    """Of these filters, those of kinds and of ages."""
+    return Filters(
+        online=filters.online,
+        node=filters.node,
+        clean_start=filters.clean_start,
+        versions=filters.versions,
+        zone=filters.zone,
+        created_from=filters.created_from,
+        created_to=filters.created_to,
+    )
 
 
 def _arguments(tenant: str, filters: Filters, place: Place, first: int, most: int | None) -> tuple[object, ...]:

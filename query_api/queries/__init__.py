@@ -46,6 +46,8 @@ _SEARCHED = f"""($2::text is null or s.client_id = $2)
         and ($14::text = '' or strpos(s.client_id, $14) > 0)
         and ($15::text = '' or strpos(s.username collate "C", $15) > 0)
         and ($16 < 0 or (s.created_at, s.client_id) > ($16, $17::text)) and {FRAGMENTS["alive"]}"""
+_OF_KIND = """s.tenant = $1 and s.online = k.online and s.node = k.node and s.clean_start = k.clean_start
+        and s.version = k.version and s.zone collate "C" = k.zone"""
 FRAGMENTS |= {
     "first_kind": f"({_KIND} where {FRAGMENTS['sessions_ready']} and s.tenant = $1 {_KIND_ORDER})",
     # An equality on the tenant would take the place of the row comparison as the beginning of the scan.
@@ -57,12 +59,16 @@ FRAGMENTS |= {
         and ($7::boolean is null or k.clean_start = $7) and ($8::integer[] is null or k.version = any($8))
         and ($9::text is null or k.zone = $9)""",
     # A session is not older than its connection; a clean start makes both at once.
-    "of_kind": f"""s.tenant = $1 and s.online = k.online and s.node = k.node and s.clean_start = k.clean_start
-        and s.version = k.version and s.zone collate "C" = k.zone
+    "of_kind": f"""{_OF_KIND}
         and s.created_at >= greatest($10::bigint, $16::bigint, case when k.clean_start then $12::bigint end)
         and s.created_at <= least($11::bigint, $13::bigint)
         and ($3::text is null or s.username collate "C" = $3) and ($4::text is null or s.address collate "C" = $4)
         and {_SEARCHED}""",
+    # With filters of kinds and ages alone; naming the other parameters gives them types, and costs no row anything.
+    "of_kind_only": f"""{_OF_KIND}
+        and s.created_at >= $10::bigint and s.created_at <= $11::bigint and {FRAGMENTS["alive"]}
+        and (true or ($2::text, $3::text, $4::text, $14::text, $15::text, $17::text) is null
+            or ($12::bigint, $13::bigint, $16::bigint) is null)""",
     "of_one": f"""s.created_at >= greatest($10::bigint, $16::bigint) and s.created_at <= $11::bigint
         and ($5::boolean is null or s.online = $5) and ($6::text is null or s.node = $6)
         and ($7::boolean is null or s.clean_start = $7) and ($8::integer[] is null or s.version = any($8))

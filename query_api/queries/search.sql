@@ -28,6 +28,27 @@ from (
 ) found
 {searched_rows};
 
+-- name: search_kinds_only
+-- The same with no filters but those of kinds and of ages: what is skipped costs a third less.
+with recursive kinds as (
+    {first_kind}
+    union all
+    select n.* from kinds k cross join lateral ({next_kind}) n
+)
+select {searched_columns}
+from (
+    select f.client_id
+    from kinds k cross join lateral (
+        select s.client_id
+        from sessions s
+        where {of_kind_only}
+        order by s.tenant, s.online, s.node, s.clean_start, s.version, s.zone collate "C", s.created_at, s.client_id
+    ) f
+    where {kind_wanted}
+    offset $18 limit $19
+) found
+{searched_rows};
+
 -- name: search_kinds_after
 -- By age, behind a session: the first of each kind, and of these the first.
 with recursive kinds as (

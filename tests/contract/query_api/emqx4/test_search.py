@@ -190,11 +190,13 @@ async def test_filters_read_an_index_alone(store: Store, filled: Tables, name: s
     assert "Seq Scan on sessions" not in plan
     lookups = [line for line in plan.splitlines() if " Index Scan using" in line and " on sessions" in line]
     assert all("sessions_pkey" in line for line in lookups)
-    assert f"Index Only Scan using {INDEX[name.removesuffix('_after')]}" in plan
+    assert f"Index Only Scan using {INDEX[name]}" in plan
 
 
 INDEX = {
     "search_kinds": "sessions_by_kind",
+    "search_kinds_after": "sessions_by_kind",
+    "search_kinds_only": "sessions_by_kind",
     "search_count": "sessions_by_kind",
     "search_username": "sessions_by_username",
     "search_address": "sessions_by_address",
