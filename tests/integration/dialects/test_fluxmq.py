@@ -31,7 +31,8 @@ def device(live: Live) -> Iterator[Client]:
     """A session with something in every field, and one that is away."""
     live.client("flux-away", clean=False, session_expiry_interval=600).close()
     live.shown("flux-away", connected=False)
-    options: dict[str, Any] = {"session_expiry_interval": 600, "receive_maximum": 7, "topic_alias_maximum": 3, "clean": False}
+    maxima = {"receive_maximum": 7, "topic_alias_maximum": 3}
+    options: dict[str, Any] = {"session_expiry_interval": 600, "clean": False, **maxima}
     with live.client("flux/device", will=will("gone"), **options) as client:
         whole = Subscription("flux/+/events", 1, no_local=True, retain_as_published=True, retain_handling=2)
         client.subscribe(whole, identifier=9)
