@@ -30,9 +30,17 @@ Username = Annotated[
     str, Meta(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]+$", description="Name of a user.", examples=["ada"])
 ]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._@:-]+$(?!\n)", examples=["ops"])]
-Tenant = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x20/]+$(?!\n)", examples=["default"])]
+Tenant = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$(?!\n)", examples=["default"])]
+"""As :func:`domain.access.valid_tenant`; a test holds them together."""
 TenantScope = Annotated[
-    str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x20/]+$", description="One tenant, or `*` for all.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=64,
+        pattern=r"^(\*|[A-Za-z0-9._-]+)$(?!\n)",
+        description="One tenant, or `*` for all.",
+        examples=["default"],
+    ),
 ]
 Topic = Annotated[
     str,

@@ -9,6 +9,7 @@ import jsonschema
 import msgspec
 import pytest
 
+from domain.access import valid_tenant
 from query_api.errors import NotFoundError
 from query_api.native import etags
 from query_api.native.checks import _integral, _value
@@ -17,7 +18,7 @@ from query_api.native.log import Wanted, shown
 from query_api.native.openapi import document
 from query_api.native.operations import OPERATIONS
 from query_api.native.routes import Routes
-from query_api.native.text import PARTS, Address, Filter, Network, Time, Topic
+from query_api.native.text import PARTS, Address, Filter, Network, Tenant, Time, Topic
 from query_api.native.times import milliseconds, moment
 from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES, Connected, Expire, Order, Published, Will
 from schemas.registry import name_of
@@ -125,6 +126,16 @@ def test_whole_numbers_are_integers_and_texts_stay_texts() -> None:
 def test_times_come_back_as_they_went() -> None:
     assert milliseconds(moment(1_566_656_122_007)) == 1_566_656_122_007
     assert moment(0) == "1970-01-01T00:00:00.000Z"
+
+
+@pytest.mark.parametrize("name", ["default", "a.b-c_d", "*", "a/b", "", "a b", "ä", "a" * 64, "a" * 65, "a\n"])
+def test_a_tenant_is_what_the_broker_takes_for_one(name: str) -> None:
+    try:
+        msgspec.convert(name, Tenant)
+    except msgspec.ValidationError:
+        assert not valid_tenant(name)
+    else:
+        assert valid_tenant(name)
 
 
 @pytest.mark.parametrize(
