@@ -15,6 +15,7 @@ from query_api.native.operation import Operation
 from query_api.native.operations import OPERATIONS
 from tests.integration.dialects.live import Live, basic
 from tests.integration.dialects.native import BASE, Native, filled
+from tests.mqttkit.client import properties_of
 from tests.stackkit.eventually import eventually_sync
 
 
@@ -141,7 +142,9 @@ def test_a_retained_message_is_shown_and_cleared(api: Native, name: str) -> None
     assert api.ask("GET", f"/retained/{name}")["base64"] == "a2VwdA=="
     with api.live.client(name) as client:
         client.subscribed(name)
-        assert client.expect_message(topic=name).payload == b"kept"
+        message = client.expect_message(topic=name, payload=b"kept")
+        assert properties_of(message).content_type == "text/plain"
+        assert properties_of(message).user_properties == (("a", "b"),)
         position = api.ask("DELETE", f"/retained/{name}")["position"]
     assert api.problem("GET", f"/retained/{name}", at_least=position) == (404, "not-found")
     with api.live.client(name) as client:

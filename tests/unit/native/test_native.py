@@ -17,6 +17,7 @@ from query_api.native.events import LIFECYCLE, Kind
 from query_api.native.log import Wanted, shown
 from query_api.native.openapi import document
 from query_api.native.operations import OPERATIONS
+from query_api.native.properties import Properties, UserProperty, decoded, encoded
 from query_api.native.routes import Routes
 from query_api.native.text import PARTS, Address, Filter, Network, Tenant, Time, Topic
 from query_api.native.times import milliseconds, moment
@@ -121,6 +122,13 @@ def test_whole_numbers_are_integers_and_texts_stay_texts() -> None:
     assert [_value(text, int) for text in ("7", "-7", "07", "+7", "7.0", "")] == [7, -7, "07", "+7", "7.0", ""]
     assert [_value(text, bool) for text in ("true", "false", "1", "True")] == [True, False, "1", "True"]
     assert [_value(text, list) for text in ("a,b", "")] == [["a", "b"], []]
+
+
+def test_properties_come_back_as_they_went() -> None:
+    said = Properties(True, 600, "text/plain", "a/b", "AP8=", [UserProperty("a", "ä"), UserProperty("a", "")])
+    assert decoded(encoded(said)) == said
+    assert decoded(encoded(Properties())) == Properties()
+    assert encoded(Properties()) == b""
 
 
 def test_times_come_back_as_they_went() -> None:
