@@ -43,6 +43,7 @@ COMMANDS = (
     Command("projection", ("--scale", "0.1", "--seconds", "3")),
     Command("replay", ("--scale", "0.1", "--rounds", "2")),
     Command("paging", ("--sizes", "10000,100000", "--samples", "300")),
+    Command("search"),
     Command("readers", ("--size", "100000", "--seconds", "5")),
 )
 
