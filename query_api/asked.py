@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Request
 
+from domain.keys import TENANT_BYTES
 from query_api.access.principal import ALL_TENANTS, Permission, Principal
 from query_api.commands.outcome import Asker
 from query_api.dialect import Dialect
@@ -130,7 +131,7 @@ class Asked:
 
     def of_tenant(self, name: str) -> str:
         """A tenant that the request names, if the caller may see it. Raises ForbiddenError, InvalidError."""
-        if not storable(name) or len(name.encode()) > MOST_KEY_CHARACTERS:
+        if not storable(name) or len(name.encode()) > TENANT_BYTES:
             raise InvalidError("this is no name of a tenant")
         if not self.principal.sees(name):
             raise ForbiddenError("not a tenant of this account")

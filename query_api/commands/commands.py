@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from domain.commands import DONE, LATE, WINDOW_MS
+from domain.keys import FILTER_BYTES, NAME_BYTES, TENANT_BYTES
 from domain.topics import has_wildcard, valid_filter
 from query_api.commands.order import order_of, without_order
 from query_api.commands.outcome import PENDING, Asker, Outcome
@@ -32,7 +33,13 @@ from schemas.positions import offset_of, partition_of
 
 ADMIN: Final = -1
 """The partition of mq.admin in the table of commands."""
-MOST_NAME_BYTES: Final = 65_535
+MOST_TEXT_BYTES: Final = 65_535
+_KEYS: Final = {
+    "tenant": TENANT_BYTES,
+    **dict.fromkeys(("client_id", "username", "who", "name", "app_id", "connection_id"), NAME_BYTES),
+    **dict.fromkeys(("rule", "node", "listener"), NAME_BYTES),
+}
+"""Fields of events that are keys of tables, with the most bytes of each; of others MOST_TEXT_BYTES."""
 MOST_FILTERS: Final = 1_000
 MOST_LEVELS: Final = 65_535
 
@@ -276,16 +283,20 @@ def _same(order: Order, rows: Sequence[Row]) -> None:
 
 
 def _names(tenant: str, client_id: str | None = None) -> None:
-    for name, kind in ((tenant, "tenant"), (client_id, "client id")):
-        if name is not None and (not name or not storable(name) or len(name.encode()) > MOST_NAME_BYTES):
+    for name, kind, most in ((tenant, "tenant", TENANT_BYTES), (client_id, "client id", NAME_BYTES)):
+        if name is not None and (not name or not storable(name) or len(name.encode()) > most):
             raise InvalidError(f"this is no usable {kind}")
 
 
 def _keepable(event: AnyEvent | AdminEvent) -> None:
     """Raises InvalidError for text that no table can hold: a projector would stop at it."""
     for name, value in msgspec.structs.asdict(event).items():
-        if isinstance(value, str) and not storable(value):
+        if not isinstance(value, str):
+            continue
+        if not storable(value):
             raise InvalidError(f"{name} has characters that can't be kept")
+        if len(value.encode()) > _KEYS.get(name, MOST_TEXT_BYTES):
+            raise InvalidError(f"{name} is too long to be kept")
 
 
 def _qos(qos: int) -> None:
@@ -294,7 +305,7 @@ def _qos(qos: int) -> None:
 
 
 def _topic(topic: str) -> None:
-    if not topic or not storable(topic) or has_wildcard(topic) or len(topic.encode()) > MOST_NAME_BYTES:
+    if not topic or not storable(topic) or has_wildcard(topic) or len(topic.encode()) > MOST_TEXT_BYTES:
         raise InvalidError("this is no topic name")
 
 
@@ -302,5 +313,5 @@ def _filters(filters: Sequence[str]) -> None:
     if not 0 < len(filters) <= MOST_FILTERS:
         raise InvalidError(f"there must be 1 to {MOST_FILTERS} topic filters")
     for one in filters:
-        if not storable(one) or len(one.encode()) > MOST_NAME_BYTES or not valid_filter(one, MOST_LEVELS):
+        if not storable(one) or len(one.encode()) > FILTER_BYTES or not valid_filter(one, MOST_LEVELS):
             raise InvalidError("this is no topic filter")

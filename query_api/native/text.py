@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta
 
+from domain.keys import FILTER_BYTES, NAME_BYTES
 from query_api.tokens import PATTERN
 
 LONGEST: Final = 16_383
@@ -24,10 +25,12 @@ Time = Annotated[
     ),
 ]
 ClientId = Annotated[
-    str, Meta(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]+$", description="Client id.", examples=["meter-17"])
+    str,
+    Meta(min_length=1, max_length=NAME_BYTES, pattern=r"^[^\x00]+$", description="Client id.", examples=["meter-17"]),
 ]
 Username = Annotated[
-    str, Meta(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]+$", description="Name of a user.", examples=["ada"])
+    str,
+    Meta(min_length=1, max_length=NAME_BYTES, pattern=r"^[^\x00]+$", description="Name of a user.", examples=["ada"]),
 ]
 Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9._@:-]+$(?!\n)", examples=["ops"])]
 Tenant = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$(?!\n)", examples=["default"])]
@@ -75,7 +78,7 @@ Filter = Annotated[
     str,
     Meta(
         min_length=1,
-        max_length=LONGEST,
+        max_length=FILTER_BYTES,
         pattern=r"^(#|([^\x00+#/]*|\+)(/([^\x00+#/]*|\+))*(/#)?)$",
         description="Topic filter.",
         examples=["plant/+/on"],
@@ -126,7 +129,7 @@ Role = Literal["viewer", "operator", "connection_manager", "administrator"]
 Protocol = Literal["mqtt3.1", "mqtt3.1.1", "mqtt5", "amqp0.9.1"]
 BASE64: Final = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$(?!\n)"
 BanKind = Literal["clientid", "username", "peerhost"]
-Part = Annotated[str, Meta(min_length=1, max_length=LONGEST, pattern=r"^[^\x00]+$")]
+Part = Annotated[str, Meta(min_length=1, max_length=NAME_BYTES, pattern=r"^[^\x00]+$")]
 
 PARTS: Final[Mapping[str, Any]] = {
     "app_id": Id,

@@ -6,6 +6,8 @@ once been released is never changed: a change of its bytes is a new version of t
 
 from __future__ import annotations
 
+from typing import cast
+
 from schemas.admin import (
     AccountRemoved,
     AccountSet,
@@ -197,7 +199,9 @@ EVENTS: tuple[Event, ...] = (
 )
 """One of each."""
 
-_IN_FRAMES: tuple[AnyEvent, ...] = tuple(e for e in EVENTS if isinstance(e, (*LIFECYCLE_TYPES, *MESSAGE_TYPES)))
+_IN_FRAMES: tuple[AnyEvent, ...] = tuple(
+    cast("AnyEvent", e) for e in EVENTS if isinstance(e, (*LIFECYCLE_TYPES, *MESSAGE_TYPES))
+)
 _MESSAGES = tuple(e for e in _IN_FRAMES if isinstance(e, Published | WillFired | Released))
 
 FRAMES: dict[str, tuple[AnyEvent, ...]] = {

@@ -204,7 +204,8 @@ async def first_secret(up: Up) -> str:
     """The password of the first administrator, which works."""
     told = re.compile(r"first administrator is admin with the password (\S+);")
     await eventually(lambda: told.search(up.said) is not None, 30, lambda: up.said)
-    (secret,) = told.findall(up.said)
+    secrets: list[str] = told.findall(up.said)
+    (secret,) = secrets
     assert account(up, secret) == 200
     assert account(up, "wrong") == 401
     return secret

@@ -6,7 +6,8 @@ from itertools import count
 
 import pytest
 
-from domain.admin import DONE, EXISTS, LAST_ADMINISTRATOR, LATE, LIMIT, NOT_FOUND, REPEATED, AdminState
+from domain.admin import EXISTS, LAST_ADMINISTRATOR, LIMIT, NOT_FOUND, REPEATED, AdminState
+from domain.commands import DONE, LATE
 from schemas.admin import (
     AccountRemoved,
     AccountSet,

@@ -59,9 +59,7 @@ def test_statements_have_names_and_end() -> None:
 
 
 def test_the_incarnation_of_a_started_node_is_its_offset() -> None:
-    sql, parameters = statement(NodeStarted("n", -1, -1, "1", []), 42, 1000)
-    assert sql == SQL["node_started"]
-    assert parameters == ("n", 42, 1000, "1")
+    assert statement(NodeStarted("n", -1, -1, "1", []), 42, 1000) == (SQL["node_started"], ("n", 42, 1000, "1"))
 
 
 def test_node_events_are_read() -> None:
