@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import Final
+
+from query_api.moments import moment_in
 
 UNDEFINED: Final = "undefined"
 _KILO: Final = 1024
@@ -13,7 +15,7 @@ def when(milliseconds: int, zone: tzinfo) -> str:
     """A time in milliseconds since 1970, such as ``2017-04-14 12:50:15``; that was never, ``undefined``."""
     if not milliseconds:
         return UNDEFINED
-    return datetime.fromtimestamp(milliseconds // 1000, zone).strftime("%Y-%m-%d %H:%M:%S")
+    return moment_in(zone, milliseconds // 1000).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def uptime(milliseconds: int) -> str:

@@ -14,13 +14,13 @@ from query_api.emqx4.answers import BAD_PARAMETER, MISSING, BadRequestError, Cod
 from query_api.emqx4.call import Call, Route
 from query_api.errors import InvalidError
 from query_api.keyset import storable
+from query_api.moments import LATEST_SECONDS
 from schemas.admin import Banned, Unbanned
 from schemas.commands import Order
 
 DEFAULT_SECONDS: Final = 300
 MOST_TEXT: Final = 1_024
 MOST_NAME_BYTES: Final = 65_535
-LATEST_SECONDS: Final = 2**40
 _KINDS: Final = "value of 'as' must be one of: ['clientid', 'username', 'peerhost']"
 
 
@@ -74,13 +74,15 @@ async def _delete(call: Call) -> ASGIResponse:
 def _told(given: dict[str, Any], name: str) -> dict[str, Any]:
     """The ban as it is answered. Raises CodedError."""
     kind, now = _kind(given["as"]), _now()
+    at = _seconds(given, "at", now)
+    default = min(max(at, now) + DEFAULT_SECONDS, LATEST_SECONDS)
     return {
         "who": _who(kind, given["who"]),
         "as": kind,
         "reason": _text(given, "reason", ""),
         "by": _text(given, "by", name),
-        "at": _seconds(given, "at", now),
-        "until": "infinity" if given.get("until") == "infinity" else _seconds(given, "until", now + DEFAULT_SECONDS),
+        "at": at,
+        "until": "infinity" if given.get("until") == "infinity" else _seconds(given, "until", default),
     }
 
 

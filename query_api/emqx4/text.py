@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from functools import lru_cache
 from typing import Final
+
+from query_api.moments import moment_in
 
 UNDEFINED: Final = "undefined"
 DEFAULT_ZONE: Final = "external"
@@ -14,7 +16,7 @@ _KILO: Final = 1024
 
 @lru_cache(maxsize=16_384)
 def _second(seconds: int, zone: tzinfo) -> str:
-    return datetime.fromtimestamp(seconds, zone).strftime("%Y-%m-%d %H:%M:%S")
+    return moment_in(zone, seconds).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def when(milliseconds: int, zone: tzinfo) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import lru_cache
+
+from query_api.moments import moment_in
 
 
 def rfc3339(milliseconds: int) -> str:
@@ -16,4 +18,4 @@ def rfc3339(milliseconds: int) -> str:
 
 @lru_cache(maxsize=16_384)
 def _second(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
+    return moment_in(UTC, seconds).isoformat()[:19]

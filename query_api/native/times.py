@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Final
+
+from query_api.moments import LATEST_SECONDS
+
+_LATEST: Final = LATEST_SECONDS * 1000 + 999
 
 
 def moment(ms: int) -> str:
-    """A time in milliseconds as text, such as ``2019-08-24T14:15:22.120Z``."""
-    seconds, rest = divmod(ms, 1000)
+    """A time in milliseconds as text, such as ``2019-08-24T14:15:22.120Z``; at most the end of the year 9999."""
+    seconds, rest = divmod(min(ms, _LATEST), 1000)
     return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{rest:03d}Z"
 
 

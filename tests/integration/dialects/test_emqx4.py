@@ -364,6 +364,16 @@ def test_a_banned_client_is_not_let_in(live: Live) -> None:
         assert ask(live, "GET", "/clients/banned-one")["data"][0]["connected"]
 
 
+def test_a_ban_begins_and_ends_within_the_calendar(live: Live) -> None:
+    who = {"who": "banned-later", "as": "clientid"}
+    assert ask(live, "POST", "/banned", {**who, "until": 999_999_999_999})["code"] == 108
+    assert ask(live, "POST", "/banned", {**who, "at": 253_402_300_800})["code"] == 108
+    assert ask(live, "POST", "/banned", {**who, "at": 32_503_680_000})["data"]["until"] == 32_503_680_300
+    assert live.ask("native", "GET", "/api/mqledger/v1/bans/clientid/banned-later").json()["until"].startswith("3000-")
+    assert ask(live, "POST", "/banned", {**who, "until": 253_402_300_799})["data"]["until"] == 253_402_300_799
+    assert ask(live, "DELETE", "/banned/clientid/banned-later") == {"code": 0}
+
+
 # A client of theirs
 
 
