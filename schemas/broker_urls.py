@@ -18,6 +18,10 @@ DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_BROADCAST = ipaddress.IPv4Address("255.255.255.255")
+_LAST_FOUR = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("::/96"))
+"""IPv6 networks whose addresses end with one of IPv4: NAT64 (RFC 6052), IPv4-compatible (RFC 4291)."""
+
 _NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _PATH = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")
 
@@ -90,10 +94,10 @@ def address_of(host: str) -> Address | None:
 
 
 class Allowed:
-    """Where connections may go: by default anywhere but to link-local, multicast and unspecified addresses.
+    """Where connections may go: by default anywhere but to link-local, multicast, broadcast and unspecified addresses.
 
     With a list (names, ``*.domain``, addresses, networks): only there. Link-local addresses are where clouds keep
-    credentials of machines, hence they must be named.
+    credentials of machines, hence they must be named; so must IPv6 addresses that hold such an IPv4 address.
     """
 
     def __init__(self, setting: str) -> None:
@@ -119,13 +123,25 @@ class Allowed:
     def _address(self, host: str, address: Address) -> bool:
         if any(address in network for network in self._networks):
             return True
-        if address.is_link_local or address.is_multicast or address.is_unspecified:
+        if any(map(_is_special, (address, *_embedded(address)))):
             return False
         return self._any or self._named(host)
 
     def _named(self, host: str) -> bool:
         name = host.lower().rstrip(".")
         return any(name == word or (word.startswith("*.") and name.endswith(word[1:])) for word in self._names)
+
+
+def _is_special(address: Address) -> bool:
+    return address.is_link_local or address.is_multicast or address.is_unspecified or address == _BROADCAST
+
+
+def _embedded(address: Address) -> list[ipaddress.IPv4Address]:
+    """The IPv4 addresses that an IPv6 address may be sent on to."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return []
+    found = [ipaddress.IPv4Address(address.packed[-4:])] if any(address in one for one in _LAST_FOUR) else []
+    return [*found, *(address.teredo or ()), *((address.sixtofour,) if address.sixtofour else ())]
 
 
 def _is_name(word: str) -> bool:

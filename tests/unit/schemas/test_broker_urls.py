@@ -106,6 +106,32 @@ def test_what_a_name_stands_for_counts(setting: str, found: list[str], allowed: 
     assert Allowed(setting).addresses("broker", [ipaddress.ip_address(one) for one in found]) is allowed
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "255.255.255.255",
+        "::ffff:169.254.169.254",
+        "::169.254.169.254",
+        "64:ff9b::169.254.169.254",
+        "64:ff9b::224.0.0.1",
+        "64:ff9b::",
+        "2002:a9fe:a9fe::1",
+        "2002:ffff:ffff::1",
+        "2001:0:c000:201:0:0:5601:5601",  # Teredo: the client's address is inverted
+        "2001:0:a9fe:a9fe::1",
+        "fe80::1",
+    ],
+)
+def test_what_is_hidden_in_an_address_counts(address: str) -> None:
+    assert not Allowed("").host(address)
+    assert Allowed(str(address_of(address))).host(address)
+
+
+@pytest.mark.parametrize("address", ["::1", "64:ff9b::192.0.2.1", "2002:c000:201::1", "2001:db8::a9fe:a9fe"])
+def test_other_addresses_are_as_good_as_any(address: str) -> None:
+    assert Allowed("").host(address)
+
+
 def test_addresses_and_names() -> None:
     assert address_of("127.1") is None  # what DNS makes of it is looked at again
     assert address_of("::ffff:10.0.0.1") == ipaddress.ip_address("10.0.0.1")
