@@ -53,6 +53,7 @@ class AdminState:
         self.bans: dict[tuple[str, str, str], Banned] = {}
         """By tenant, kind and who."""
         self.accounts: dict[str, AccountSet] = {}
+        """By name; no name is also one of a key, for Basic authentication tells them by it."""
         self.keys: dict[str, ApiKeySet] = {}
         self.connections: dict[tuple[str, str], tuple[int, ConnectionSet]] = {}
         """By tenant and id, with the offset that set it."""
@@ -98,6 +99,8 @@ class AdminState:
         old = self.accounts.get(event.name)
         if event.mode == "first" and self.accounts:
             return EXISTS
+        if old is None and event.mode != "change" and event.name in self.keys:
+            return EXISTS
         if old is not None and event.mode != "add":
             event = AccountSet(
                 event.order,
@@ -123,6 +126,8 @@ class AdminState:
 
     def _api_key_set(self, event: ApiKeySet, _: int) -> str:
         old = self.keys.get(event.app_id)
+        if old is None and event.mode != "change" and event.app_id in self.accounts:
+            return EXISTS
         if old is not None and not event.secret:
             event = ApiKeySet(
                 event.order,

@@ -40,6 +40,7 @@ class FirstAdministrator:
         self._commands = commands
         self._passwords = passwords
         self._file = file
+        self._name = NAME
         self._made: tuple[str, str] | None = None
         """Password and its hash."""
 
@@ -67,12 +68,16 @@ class FirstAdministrator:
         outcome = await self._known(
             await self._commands.admin(
                 _ASKER,
-                lambda order: AccountSet(order, "first", NAME, hashed, Role.ADMINISTRATOR, ALL_TENANTS),
+                lambda order: AccountSet(order, "first", self._name, hashed, Role.ADMINISTRATOR, ALL_TENANTS),
                 in_force=False,
             )
         )
         if outcome.outcome == "done":
             await asyncio.to_thread(self._tell, secret)
+        elif outcome.outcome == "exists" and not (await self._roll.current()).accounts:
+            # An API key has the name.
+            self._name = f"{NAME}-{secrets.token_hex(2)}"
+            logger.warning("the first administrator gets another name", extra={"account": self._name})
         return False
 
     async def _password(self) -> tuple[str, str]:
@@ -93,7 +98,7 @@ class FirstAdministrator:
         if not self._file:
             # Not through the logs, which others collect and keep.
             sys.stderr.write(
-                f"\nThe first administrator is {NAME!r} with the password {secret}\n"
+                f"\nThe first administrator is {self._name!r} with the password {secret}\n"
                 "It is shown this once. Change it, or make accounts of your own and remove this one.\n\n"
             )
             sys.stderr.flush()

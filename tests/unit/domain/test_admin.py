@@ -43,6 +43,10 @@ def account(name: str, mode: str = "set", role: str = "administrator", tenant: s
     return AccountSet(order(), mode, name, "$hash", role, tenant)
 
 
+def key(app_id: str, mode: str = "set") -> ApiKeySet:
+    return ApiKeySet(order(), mode, app_id, "$hash", "a name", "viewer", "t")
+
+
 def connection(name: str, mode: str = "add", most: int = 0, title: str = "", tenant: str = "t") -> ConnectionSet:
     return ConnectionSet(
         order(), mode, tenant, name, title or name, "mqtt://broker.example", "", "", True, [], b"", most
@@ -51,6 +55,18 @@ def connection(name: str, mode: str = "add", most: int = 0, title: str = "", ten
 
 def outcomes(state: AdminState, *events: AdminEvent) -> list[str]:
     return [state.apply(event, state.next, 1_000) for event in events]
+
+
+def test_accounts_and_keys_share_their_names() -> None:
+    state = AdminState()
+    made = account("root"), key("a", "add"), account("b", "add")
+    assert outcomes(state, *made) == [DONE, DONE, DONE]
+    others = account("a", "add"), account("a", "set"), account("a", "change")
+    assert outcomes(state, *others) == [EXISTS, EXISTS, NOT_FOUND]
+    assert outcomes(state, key("b", "add"), key("b", "set"), key("b", "change")) == [EXISTS, EXISTS, NOT_FOUND]
+    assert outcomes(state, key("a", "set"), account("b", "set")) == [DONE, DONE]
+    assert outcomes(state, ApiKeyRemoved(order(), "a"), account("a", "add")) == [DONE, DONE]
+    assert list(state.keys) == []
 
 
 def test_what_is_added_is_there_until_it_is_removed() -> None:
