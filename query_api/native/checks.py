@@ -11,6 +11,7 @@ import msgspec
 
 from query_api.asked import Asked
 from query_api.errors import InvalidError, NotFoundError
+from query_api.keyset import storable
 from query_api.native.operation import Call, Operation
 from query_api.native.problems import ProblemError, unprocessable
 from query_api.native.text import PARTS
@@ -51,6 +52,8 @@ def _segment(name: str, raw: bytes) -> Any:
 
 
 def _query(asked: Asked, operation: Operation) -> Any:
+    if not all(map(storable, asked.query.values())):
+        raise InvalidError("a parameter has characters that can't be kept.")
     return _converted(_prepared(asked.query, operation.query), operation.query)
 
 

@@ -50,8 +50,8 @@ class CommandPage(Shape, frozen=True):
 class CommandListing(Listing, frozen=True):
     """Which commands."""
 
-    client_id: Annotated[str, Meta(max_length=LONGEST)] = ""
-    actor: Annotated[str, Meta(max_length=200)] = ""
+    client_id: Annotated[str, Meta(max_length=LONGEST, pattern=r"^[^\x00]*$")] = ""
+    actor: Annotated[str, Meta(max_length=200, pattern=r"^[^\x00]*$")] = ""
     """Of one account; looked at only without `client_id`."""
 
 

@@ -78,7 +78,9 @@ class RetainedMessage(Shape, frozen=True):
 class RetainedListing(Listing, frozen=True):
     """Which of them."""
 
-    prefix: Annotated[str, Meta(max_length=LONGEST, description="Only topics that begin with this.")] = ""
+    prefix: Annotated[
+        str, Meta(max_length=LONGEST, pattern=r"^[^\x00]*$", description="Only topics that begin with this.")
+    ] = ""
 
 
 @section.command(

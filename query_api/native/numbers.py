@@ -22,7 +22,7 @@ class FilterListing(Listing, frozen=True):
 
     filter: Filter | None = None
     """Exactly this one."""
-    prefix: Annotated[str, Meta(max_length=LONGEST)] = ""
+    prefix: Annotated[str, Meta(max_length=LONGEST, pattern=r"^[^\x00]*$")] = ""
     """Only filters that begin with this text; looked at only without `filter`."""
 
 

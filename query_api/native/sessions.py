@@ -53,12 +53,14 @@ class SessionListing(PastListing, frozen=True):
     """Which sessions, and what of them."""
 
     state: Literal["all", "connected", "disconnected"] = "all"
-    prefix: Annotated[str, Meta(max_length=LONGEST, description="Only client ids that begin with this.")] = ""
+    prefix: Annotated[
+        str, Meta(max_length=LONGEST, pattern=r"^[^\x00]*$", description="Only client ids that begin with this.")
+    ] = ""
     username: Username | None = None
     """Filters, as all below to `fields`: they go with `state`, and with the order by `created_at`."""
     address: Address | None = None
     node: Part | None = None
-    zone: Annotated[str, Meta(max_length=LONGEST)] | None = None
+    zone: Annotated[str, Meta(max_length=LONGEST, pattern=r"^[^\x00]*$")] | None = None
     clean_start: bool | None = None
     version: Annotated[int, Meta(ge=0, le=5)] | None = None
     created_from: Time | None = None

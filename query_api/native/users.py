@@ -39,7 +39,9 @@ class UserPage(Shape, frozen=True):
 class UserListing(Listing, frozen=True):
     """Which users."""
 
-    prefix: Annotated[str, Meta(max_length=LONGEST, description="Only names that begin with this.")] = ""
+    prefix: Annotated[
+        str, Meta(max_length=LONGEST, pattern=r"^[^\x00]*$", description="Only names that begin with this.")
+    ] = ""
 
 
 class UserGiven(Given, frozen=True):

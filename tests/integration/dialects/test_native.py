@@ -216,6 +216,14 @@ def test_a_repetition_under_the_same_key_gives_the_first_outcome(api: Native, na
         ("POST", "/users", {"username": "a", "password": "b", "more": 1}, {}, (422, "invalid-body")),
         ("POST", "/messages", {"topic": "a/#"}, {}, (422, "invalid-body")),
         ("GET", "/sessions?as_of=2026-02-30T00:00:00Z", None, {}, (400, "invalid-request")),
+        ("GET", "/commands?client_id=%00", None, {}, (400, "invalid-request")),
+        ("GET", "/commands?client_id=%ff", None, {}, (400, "invalid-request")),
+        ("GET", "/commands?actor=%00", None, {}, (400, "invalid-request")),
+        ("GET", "/commands?actor=%ff", None, {}, (400, "invalid-request")),
+        ("GET", "/sessions?zone=%00", None, {}, (400, "invalid-request")),
+        ("GET", "/sessions?zone=%ff", None, {}, (400, "invalid-request")),
+        ("GET", "/users?prefix=%00", None, {}, (400, "invalid-request")),
+        ("GET", "/users?prefix=%ff", None, {}, (400, "invalid-request")),
     ],
 )  # fmt: skip
 def test_bad_requests_are_told_what_is_wrong(
