@@ -29,7 +29,7 @@ def order_of(asker: Asker, tenant: str, event: Any, now: int, timeout_ms: int) -
         at=now,
         not_after=now + timeout_ms,
         keyed=bool(key),
-        fingerprint=fingerprint(event) if key else "",
+        fingerprint=fingerprint(event, asker.secret) if key else "",
     )
 
 
@@ -38,14 +38,17 @@ def keyed_id(tenant: str, key: str) -> str:
     return hashlib.sha256(msgspec.msgpack.encode((tenant, key))).hexdigest()[:ID_CHARACTERS]
 
 
-def fingerprint(event: Event) -> str:
-    """What is asked for, as a short text that tells it from other commands."""
+def fingerprint(event: Event, secret: str = "") -> str:
+    """What is asked for, as a short text that tells it from other commands.
+
+    ``secret`` is sealed, as in :class:`Asker`: the text is in the log, and must not help to guess a password.
+    """
     changes: dict[str, Any] = {"order": _NOBODY}
     for field in msgspec.structs.fields(type(event)):
         if field.name in _CHANCE:
             changes[field.name] = type(getattr(event, field.name))()
     same = msgspec.msgpack.encode(msgspec.structs.replace(event, **changes))
-    return hashlib.sha256(same).hexdigest()[:32]
+    return hashlib.sha256(same + secret.encode()).hexdigest()[:32]
 
 
 def without_order() -> Order:

@@ -18,6 +18,8 @@ class Asker:
     correlation: str
     key: str = ""
     """Idempotency key, with the dialect in front of it; empty: each request is another command."""
+    secret: str = field(default="", repr=False)
+    """What the command says in secret, sealed under the keys of tokens: tells it from one with another secret."""
 
 
 @dataclass(frozen=True, slots=True)

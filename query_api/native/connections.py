@@ -6,6 +6,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from typing import Annotated, Any, Final
 
+import msgspec
 from msgspec import Meta
 
 from query_api import admin_queries
@@ -152,7 +153,8 @@ async def _put(call: Call, connection_id: str, mode: str) -> outcomes.Told:
         connection_id, given.name, given.url, given.username or "", given.client_id or "", given.verify, parts
     )
     try:
-        return await shared.put(call.asked.service, outcomes.asker(call), call.tenant, draft, mode)
+        asker = outcomes.asker(call, msgspec.msgpack.encode(parts))
+        return await shared.put(call.asked.service, asker, call.tenant, draft, mode)
     except InvalidError as error:
         raise unprocessable(str(error)) from error
 

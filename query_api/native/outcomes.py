@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Final, TypeVar
 from urllib.parse import quote
 
@@ -32,14 +33,21 @@ _STATUS: Final[Mapping[str, tuple[int, str]]] = {
 }
 
 
-def asker(call: Call) -> Asker:
-    """Who asks, with the idempotency key. Raises InvalidError."""
-    return call.asked.asker(getattr(call.headers, "idempotency_key", None) or "")
+def asker(call: Call, secret: bytes = b"") -> Asker:
+    """Who asks, with the idempotency key, which is good for one ``secret`` alone. Raises InvalidError."""
+    found = call.asked.asker(getattr(call.headers, "idempotency_key", None) or "")
+    if not found.key or not secret:
+        return found
+    # The same secret gives the same token, by every process of the deployment.
+    return replace(found, secret=call.asked.service.tokens.seal("secret of a command", (call.tenant,), secret))
 
 
-async def ask(call: Call, make: Callable[[Order], AdminEvent]) -> Told:
-    """Append a change of administration, and what came of it. Raises UnavailableError, ConflictError."""
-    return await call.asked.service.commands.admin(asker(call), make, tenant=call.tenant)
+async def ask(call: Call, make: Callable[[Order], AdminEvent], *, secret: str = "") -> Told:
+    """Append a change of administration, and what came of it. Raises UnavailableError, ConflictError.
+
+    ``secret`` is what the event holds only as a salted hash.
+    """
+    return await call.asked.service.commands.admin(asker(call, secret.encode()), make, tenant=call.tenant)
 
 
 def present(row: Row | None, kind: str) -> Row:

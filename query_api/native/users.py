@@ -15,6 +15,7 @@ from query_api.native.shapes import Given, Listing, Shape
 from query_api.native.text import LONGEST, MqttPassword, Time, Username
 from query_api.native.times import moment
 from schemas.admin import UserRemoved, UserSet
+from schemas.commands import Order
 
 section: Final = Section("users", reads=Permission.ADMINISTER, writes=Permission.ADMINISTER)
 
@@ -110,7 +111,11 @@ async def delete_user(call: Call) -> Reply:
 async def _set(call: Call, username: str, mode: str) -> outcomes.Told:
     given, tenant = call.body, call.tenant
     hashed = await call.asked.service.access.hashed(given.password)
-    return await outcomes.ask(call, lambda order: UserSet(order, mode, tenant, username, hashed, given.superuser))
+
+    def make(order: Order) -> UserSet:
+        return UserSet(order, mode, tenant, username, hashed, given.superuser)
+
+    return await outcomes.ask(call, make, secret=given.password)
 
 
 async def _find(call: Call) -> User | None:

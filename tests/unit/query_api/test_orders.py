@@ -38,6 +38,15 @@ def test_the_fingerprint_is_of_what_is_asked_and_not_of_who_asks_when() -> None:
     assert fingerprint(kick("c")) != fingerprint(kick("d"))
 
 
+def test_another_secret_is_another_command() -> None:
+    user = UserSet(without_order(), "add", "default", "u", "$argon2")
+    one, same, other = (Asker("ann", "", "", "native/k", secret) for secret in ("sealed", "sealed", "sealed otherwise"))
+    orders = [order_of(asker, "default", user, 1, 1) for asker in (one, same, other)]
+    assert orders[0].fingerprint == orders[1].fingerprint != orders[2].fingerprint
+    assert fingerprint(user) == fingerprint(user, "")
+    assert "sealed" not in repr(orders) + repr(one)
+
+
 def test_salts_and_times_are_not_in_the_fingerprint() -> None:
     def user(password: str, name: str = "u") -> UserSet:
         return UserSet(without_order(), "add", "default", name, password)
