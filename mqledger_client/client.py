@@ -764,7 +764,7 @@ class Client:
         tenant: str | None = None,
         idempotency_key: str | None = None,
     ) -> models.Outcome:
-        """Add an account; 409 when there is one of this name."""
+        """Add an account; 409 when there is one of this name, or an API key with it as app id."""
         return self._transport.request(
             "POST",
             "/accounts",

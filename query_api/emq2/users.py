@@ -12,6 +12,7 @@ from litestar.response.base import ASGIResponse
 
 from query_api import admin_queries
 from query_api.access.credentials import MOST_CHARACTERS
+from query_api.access.names import usable_name, usable_password
 from query_api.access.principal import ALL_TENANTS, Permission, Role
 from query_api.admin_queries import Account
 from query_api.asked import Asked
@@ -75,7 +76,9 @@ async def _users(asked: Asked) -> ASGIResponse:
 async def _add(asked: Asked) -> ASGIResponse:
     asked.everywhere()
     given = await body(asked, {"username": str, "password": str, "tags": str})
-    name, password, tags = _filled(given["username"]), _filled(given["password"]), _tags(given)
+    name, password, tags = _filled(given["username"]), _new_password(given["password"]), _tags(given)
+    if not usable_name(name):
+        raise CodedError(WRONG_TYPE, "params type error")
     hashed = await asked.service.access.hashed(password)
     outcome = await asked.service.commands.admin(
         asked.asker(),
@@ -125,7 +128,7 @@ async def _change_password(asked: Asked) -> ASGIResponse:
     """By the account itself, or by an administrator; the old password is needed of both."""
     name = name_after(asked, "change_pwd")
     given = await body(asked, {}, dict.fromkeys(("password", "oldpassword", "new_pwd", "old_pwd"), str))
-    old, new = _either(given, "oldpassword", "old_pwd"), _filled(_either(given, "password", "new_pwd"))
+    old, new = _either(given, "oldpassword", "old_pwd"), _new_password(_either(given, "password", "new_pwd"))
     principal = asked.principal
     if name != principal.name and not (principal.everywhere and principal.may(Permission.ADMINISTER)):
         raise ForbiddenError("this account may only change its own password")
@@ -156,6 +159,12 @@ def _filled(text: str) -> str:
     if not text:
         raise CodedError(EMPTY_LOGIN, "empty username or password")
     if len(text) > MOST_CHARACTERS or not storable(text):
+        raise CodedError(WRONG_TYPE, "params type error")
+    return text
+
+
+def _new_password(text: str) -> str:
+    if not usable_password(_filled(text)):
         raise CodedError(WRONG_TYPE, "params type error")
     return text
 

@@ -8,6 +8,7 @@ from typing import Annotated, Final
 from msgspec import Meta
 
 from query_api import admin_queries
+from query_api.access.names import RESERVED
 from query_api.access.principal import Permission
 from query_api.native import etags, outcomes, paging
 from query_api.native.operation import Call, Example, Reply, Section
@@ -150,14 +151,15 @@ async def list_accounts(call: Call) -> Reply:
     example=Example(body={"name": "ops", "password": "correct horse", "role": "operator", "tenant": "default"}),
 )
 async def add_account(call: Call) -> Reply:
-    """Add an account; 409 when there is one of this name."""
+    """Add an account; 409 when there is one of this name, or an API key with it as app id."""
     given = call.body
+    _require_free(given.name)
     hashed = await call.asked.service.access.hashed(given.password)
 
     def make(order: Order) -> AccountSet:
         return AccountSet(order, "add", given.name, hashed, given.role, given.tenant, given.tags)
 
-    return outcomes.added(await outcomes.ask(call, make), "accounts", given.name)
+    return outcomes.added(await outcomes.ask(call, make, secret=given.password), "accounts", given.name)
 
 
 @section.get("/accounts/{name}", Account, example=Example({"name": "ops"}, answer=_ACCOUNT))
@@ -179,7 +181,7 @@ async def change_account(call: Call) -> Reply:
     def make(order: Order) -> AccountSet:
         return AccountSet(order, "change", name, hashed, given.role or "", given.tenant or "", given.tags or "")
 
-    return outcomes.reply(await outcomes.ask(call, make))
+    return outcomes.reply(await outcomes.ask(call, make, secret=given.password or ""))
 
 
 @section.command("DELETE", "/accounts/{name}", example=Example({"name": "ops"}))
@@ -213,6 +215,7 @@ async def add_api_key(call: Call) -> Reply:
     """Add an API key; the answer tells its secret, once. No idempotency key: a repetition would have another secret."""
     given = call.body
     app_id = given.app_id or secrets.token_hex(APP_ID_BYTES)
+    _require_free(app_id)
     secret = secrets.token_urlsafe(SECRET_BYTES)
     hashed = await call.asked.service.access.hashed(secret)
 
@@ -268,6 +271,11 @@ async def delete_api_key(call: Call) -> Reply:
     row = await admin_queries.key(call.asked.service.store, app_id)
     etags.require_match(call, None if row is None else _key(row))
     return outcomes.reply(await outcomes.ask(call, lambda order: ApiKeyRemoved(order, app_id)))
+
+
+def _require_free(name: str) -> None:
+    if name in RESERVED:
+        raise unprocessable("The name is reserved.")
 
 
 def _expires(text: str | None) -> int:

@@ -255,6 +255,8 @@ def walk_users(walk: Walk) -> None:
     assert walk(f"POST {users}", ann) == []
     assert walk(f"POST {users}", ann) == 113
     assert walk(f"POST {users}", {**ann, "password": ""}) == 104
+    for wrong in ({"password": "seven77"}, {"password": "x" * 257}, {"username": "a b"}, {"username": "loopback"}):
+        assert walk(f"POST {users}", {**ann, **wrong}) == 108
     bad_bodies(walk, f"POST {users}", ann, "tags", [])
     assert {"username": "ann", "tags": "user"} in walk(f"GET {users}")
     assert walk(f"GET {user}", username="ann") == {"username": "ann", "tags": "user"}
@@ -269,9 +271,10 @@ def walk_users(walk: Walk) -> None:
     new = {"password": "newpassword", "oldpassword": "password"}
     assert walk(change, new, username="ann") == []
     assert walk(change, new, username="ann") == 114
-    assert walk(change, {"new_pwd": "third", "old_pwd": "newpassword"}, username="ann") == []
+    assert walk(change, {"new_pwd": "third password", "old_pwd": "newpassword"}, username="ann") == []
     assert walk(change, new, username="no such") == 105
     assert walk(change, {**new, "password": ""}, username="ann") == 104
+    assert walk(change, {**new, "password": "seven77"}, username="ann") == 108
     bad_bodies(walk, change, new, "password", 1, username="ann")
     assert walk(login, {"username": "ann", "password": "third"}) == []
     assert walk(f"PUT {user}", {"tags": "viewer"}, username="ann") == []
@@ -421,10 +424,10 @@ def test_unknown_paths_and_methods_are_404_without_a_body(live: Live, method: st
 def test_tags_that_name_a_role_give_it_and_others_do_not_administer(live: Live) -> None:
     users = {"emq2-op": "user", "emq2-view": "viewer", "emq2-admin": "team,administrator"}
     for name, tags in users.items():
-        assert code(live, "POST", "/users", {"username": name, "password": "secret", "tags": tags}) == 0
+        assert code(live, "POST", "/users", {"username": name, "password": "secret password", "tags": tags}) == 0
 
     def status(name: str, method: str, path: str, body: str | None = None) -> int:
-        return live.ask("emq2", method, BASE + path, body=body, login=(name, "secret")).status
+        return live.ask("emq2", method, BASE + path, body=body, login=(name, "secret password")).status
 
     for name in users:
         assert status(name, "GET", "/management/nodes") == 200
@@ -436,7 +439,7 @@ def test_tags_that_name_a_role_give_it_and_others_do_not_administer(live: Live) 
     assert status("emq2-admin", "GET", "/users") == 200
     assert code(live, "PUT", "/users/emq2-admin", {"tags": "viewer"}) == 0
     assert status("emq2-admin", "GET", "/users") == 403
-    own = '{"oldpassword":"secret","password":"other"}'
+    own = '{"oldpassword":"secret password","password":"another one"}'
     assert status("emq2-view", "PUT", "/change_pwd/emq2-op", own) == 403
     assert status("emq2-view", "PUT", "/change_pwd/emq2-view", own) == 200
     assert status("emq2-view", "GET", "/management/nodes") == 401

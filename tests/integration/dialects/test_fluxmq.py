@@ -125,9 +125,9 @@ def walk_reload(walk: Walk, live: Live) -> None:
     reload = f"POST {BASE}/reload"
     assert walk(reload, login=("admin", "")).json()["version"] == 1
     assert walk(reload).status == 401
-    account = json.dumps({"username": "flux-op", "password": "secret", "tags": "operator"})
+    account = json.dumps({"username": "flux-op", "password": "secret password", "tags": "operator"})
     assert live.ask("emq2", "POST", "/api/v2/users", body=account).json()["code"] == 0
-    assert walk(reload, login=("flux-op", "secret")).status == 403
+    assert walk(reload, login=("flux-op", "secret password")).status == 403
     # A configuration that can't be: see the test of reload.
     walk.statuses[reload].add("400")
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 import time
 from base64 import b64encode
 from dataclasses import replace
+from typing import Any
 
+import msgspec
 import pytest
 from argon2 import PasswordHasher
 
-from query_api.access import sessions
+from query_api.access import names, sessions
 from query_api.access.credentials import Password, Token, credentials
 from query_api.access.guard import MOST_BY_ADDRESS, MOST_BY_NAME, MOST_REMEMBERED, WINDOW_SECONDS, Guard
 from query_api.access.passwords import Passwords
 from query_api.access.principal import Permission, Principal, Role
 from query_api.access.sessions import Known
 from query_api.errors import TooManyRequestsError, UnauthorizedError
+from query_api.native.text import Name
+from query_api.native.text import Password as PasswordText
 from query_api.tokens import Tokens
 
 COOKIE = "mqledger-session"
@@ -152,3 +156,25 @@ def test_a_principal_sees_its_tenant_or_all() -> None:
     assert Principal("x", Role.VIEWER, "acme").sees("acme")
     assert not Principal("x", Role.VIEWER, "acme").sees("other")
     assert not Principal("x", Role.VIEWER, "acme").everywhere
+
+
+@pytest.mark.parametrize("name", ["a", "a.b@c:d-e_f", "x" * 200, "", "x" * 201, "a b", "a\n", "é", "a/b", "a\x00"])
+def test_names_are_those_of_the_native_api(name: str) -> None:
+    assert names.usable_name(name) is fits(name, Name)
+
+
+@pytest.mark.parametrize("password", ["x" * 8, "x" * 256, "é" * 8, "x" * 7, "x" * 257, "", "x" * 8 + "\x00"])
+def test_passwords_are_those_of_the_native_api(password: str) -> None:
+    assert names.usable_password(password) is fits(password, PasswordText)
+
+
+def test_a_reserved_name_is_nobodys() -> None:
+    assert not names.usable_name("loopback")
+
+
+def fits(text: str, wanted: Any) -> bool:
+    try:
+        msgspec.convert(text, wanted)
+    except msgspec.ValidationError:
+        return False
+    return True
