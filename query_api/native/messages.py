@@ -12,6 +12,7 @@ from msgspec import UNSET, Meta
 from domain.models.retained import key_of
 from query_api import keyset
 from query_api.access.principal import Permission
+from query_api.commands.order import keyed_id
 from query_api.errors import NotFoundError
 from query_api.native import outcomes, paging
 from query_api.native.log import payload_at
@@ -21,6 +22,7 @@ from query_api.native.properties import Properties, decoded, encoded
 from query_api.native.shapes import Given, Listing, Shape, WritingHeaders
 from query_api.native.text import BASE64, LONGEST, ClientId, Count, Qos, Time, Topic
 from query_api.native.times import milliseconds, moment
+from query_api.store import Row
 from schemas.positions import position_text
 
 section: Final = Section("messages", writes=Permission.OPERATE)
@@ -111,9 +113,13 @@ async def publish(call: Call) -> Reply:
 @section.command("DELETE", "/retained/{topic}", example=Example({"topic": "plant/1/on"}), headers=WritingHeaders)
 async def clear_retained(call: Call) -> Reply:
     """Forget the retained message of a topic; nobody is told."""
-    told = await call.asked.service.commands.publish(
-        outcomes.asker(call), call.tenant, "mqledger", call.path["topic"], b"", retain=True, deliver=False
-    )
+    await call.asked.freshen()
+    asker, commands = outcomes.asker(call), call.asked.service.commands
+    # A repetition finds nothing any more, and gives the first outcome.
+    repeated = asker.key and await commands.find(call.tenant, keyed_id(call.tenant, asker.key))
+    if not repeated:
+        await _kept(call)
+    told = await commands.publish(asker, call.tenant, "mqledger", call.path["topic"], b"", retain=True, deliver=False)
     return outcomes.reply(told)
 
 
@@ -135,15 +141,20 @@ async def list_retained(call: Call) -> Reply:
 async def get_retained(call: Call) -> Reply:
     """The retained message of a topic with its payload, which is read from the log."""
     await call.asked.freshen()
+    row, shown = await _kept(call)
+    payload = await payload_at(call.asked.service.settings.kafka, row["partition"], row["position"])
+    return Reply(RetainedMessage(shown, None if payload is None else b64encode(payload).decode()))
+
+
+async def _kept(call: Call) -> tuple[Row, Retained]:
+    """The retained message of the topic that the path names. Raises NotFoundError when there is none."""
     key, topic = key_of(call.path["topic"]), call.path["topic"]
     bounds = (call.tenant, key, call.tenant, keyset.following(key))
     rows = await call.asked.service.store.fetch("retained_page", *bounds, 1)
     found = [(row, _retained(row)) for row in rows if row["topic"] == topic]
     if not found or _is_over(found[0][1]):
         raise NotFoundError("There is no retained message of this topic.")
-    row, shown = found[0]
-    payload = await payload_at(call.asked.service.settings.kafka, row["partition"], row["position"])
-    return Reply(RetainedMessage(shown, None if payload is None else b64encode(payload).decode()))
+    return found[0]
 
 
 def _retained(row: Any) -> Retained:

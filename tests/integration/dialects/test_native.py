@@ -145,8 +145,12 @@ def test_a_retained_message_is_shown_and_cleared(api: Native, name: str) -> None
         message = client.expect_message(topic=name, payload=b"kept")
         assert properties_of(message).content_type == "text/plain"
         assert properties_of(message).user_properties == (("a", "b"),)
-        position = api.ask("DELETE", f"/retained/{name}")["position"]
+        key = {"Idempotency-Key": name}
+        first = api.send("DELETE", f"/retained/{name}", None, key)
+        position = first.json()["position"]
     assert api.problem("GET", f"/retained/{name}", at_least=position) == (404, "not-found")
+    assert api.problem("DELETE", f"/retained/{name}") == (404, "not-found")
+    assert api.send("DELETE", f"/retained/{name}", None, key).json()["id"] == first.json()["id"]
     with api.live.client(name) as client:
         client.subscribed(name)
         api.ask("POST", "/messages", {"topic": name, "payload": "after"})
@@ -191,6 +195,29 @@ def test_a_repetition_under_the_same_key_gives_the_first_outcome(api: Native, na
     assert api.problem("POST", "/acl/rules", {**rule, "allow": True}, key) == (409, "conflict")
     assert len([one for one in api.every("/acl/rules", 5) if one["id"] == first.json()["id"]]) == 1
     api.ask("DELETE", f"/acl/rules/{first.json()['id']}")
+
+
+def test_another_password_under_the_same_key_is_another_command(api: Native, name: str) -> None:
+    user = {"username": name, "password": "correct horse"}
+    account = {"name": name, "password": "correct horse", "role": "viewer"}
+    for path, body in (("/users", user), ("/accounts", account)):
+        key = {"Idempotency-Key": name + path.replace("/", "-")}
+        first, second = (api.send("POST", path, body, key) for _ in range(2))
+        assert (first.status, second.status, first.json()["id"]) == (201, 201, second.json()["id"])
+        assert api.problem("POST", path, {**body, "password": "battery staple"}, key) == (409, "conflict")
+    key = {"Idempotency-Key": f"{name}-change"}
+    assert api.send("PATCH", f"/accounts/{name}", {"password": "another horse"}, key).status == 200
+    assert api.problem("PATCH", f"/accounts/{name}", {"password": "yet another"}, key) == (409, "conflict")
+
+
+def test_accounts_and_keys_share_their_names(api: Native, name: str) -> None:
+    account, key = {"name": name, "password": "correct horse", "role": "viewer"}, {"name": "x", "role": "viewer"}
+    api.ask("POST", "/accounts", account, 201)
+    assert api.problem("POST", "/api-keys", {**key, "app_id": name}) == (409, "exists")
+    api.ask("POST", "/api-keys", {**key, "app_id": f"{name}-key"}, 201)
+    assert api.problem("POST", "/accounts", {**account, "name": f"{name}-key"}) == (409, "exists")
+    assert api.problem("POST", "/accounts", {**account, "name": "loopback"}) == (422, "invalid-body")
+    assert api.problem("POST", "/api-keys", {**key, "app_id": "loopback"}) == (422, "invalid-body")
 
 
 @pytest.mark.parametrize(
