@@ -276,7 +276,7 @@ def walk_users(walk: Walk) -> None:
     assert walk(change, {**new, "password": ""}, username="ann") == 104
     assert walk(change, {**new, "password": "seven77"}, username="ann") == 108
     bad_bodies(walk, change, new, "password", 1, username="ann")
-    assert walk(login, {"username": "ann", "password": "third"}) == []
+    assert walk(login, {"username": "ann", "password": "third password"}) == []
     assert walk(f"PUT {user}", {"tags": "viewer"}, username="ann") == []
     assert walk(f"PUT {user}", {"tags": "viewer"}, username="no such") == 105
     assert walk(f"PUT {user}", {"tags": "viewer"}, username="admin") == 106
