@@ -82,7 +82,8 @@ def _integer(text: str) -> int:
 
 def bad(text: str, kind: str) -> CodedError:
     """The words of the original for a value of another type."""
-    return CodedError(BAD_PARAMETER, f'Can\'t convert <<"{text[:_SHOWN]}">> to {kind} type')
+    shown = text[:_SHOWN].encode("utf-8", "replace").decode()  # bytes that are not UTF-8 can't be told
+    return CodedError(BAD_PARAMETER, f'Can\'t convert <<"{shown}">> to {kind} type')
 
 
 def _text(field: str) -> Callable[[str], dict[str, Any]]:
