@@ -19,7 +19,7 @@ Seconds = Annotated[int, Meta(ge=0, le=4_294_967_295, description="Seconds; 4294
 Time = Annotated[
     str,
     Meta(
-        pattern=r"^[12]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$(?!\n)",
+        pattern=r"^[1-9]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?Z$(?!\n)",
         description="RFC 3339, in UTC.",
         extra_json_schema={"format": "date-time"},
     ),
