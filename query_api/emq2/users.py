@@ -127,11 +127,11 @@ async def _check(asked: Asked) -> ASGIResponse:
 async def _change_password(asked: Asked) -> ASGIResponse:
     """By the account itself, or by an administrator; the old password is needed of both."""
     name = name_after(asked, "change_pwd")
-    given = await body(asked, {}, dict.fromkeys(("password", "oldpassword", "new_pwd", "old_pwd"), str))
-    old, new = _either(given, "oldpassword", "old_pwd"), _new_password(_either(given, "password", "new_pwd"))
     principal = asked.principal
     if name != principal.name and not (principal.everywhere and principal.may(Permission.ADMINISTER)):
         raise ForbiddenError("this account may only change its own password")
+    given = await body(asked, {}, dict.fromkeys(("password", "oldpassword", "new_pwd", "old_pwd"), str))
+    old, new = _either(given, "oldpassword", "old_pwd"), _new_password(_either(given, "password", "new_pwd"))
     if await admin_queries.account(asked.service.store, name) is None:
         raise CodedError(NO_USER, "User not found")
     try:
