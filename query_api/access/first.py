@@ -24,7 +24,7 @@ from schemas.admin import AccountSet
 
 NAME: Final = "admin"
 RETRY_SECONDS: Final = 2.0
-MOST_RETRY_SECONDS: Final = 60.0
+MOST_RETRY_SECONDS: Final = 5.0
 _ASKER: Final = Asker("first start", "", "first-start")
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ class FirstAdministrator:
                 if await self._settled():
                     return
             except (UnavailableError, TooManyRequestsError) as error:
-                logger.debug("the first administrator has to wait", extra={"error": str(error)})
+                logger.info("the first administrator has to wait", extra={"error": str(error)})
                 # A pace: the log may take an append by then.
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, MOST_RETRY_SECONDS)

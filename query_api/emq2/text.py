@@ -1,42 +1,13 @@
-"""How the dialect writes times, durations, sizes and what is not set."""
+"""How the dialect writes times that may not be set."""
 
 from __future__ import annotations
 
 from datetime import tzinfo
-from typing import Final
 
-from query_api.moments import moment_in
-
-UNDEFINED: Final = "undefined"
-_KILO: Final = 1024
+from query_api import emq_text
+from query_api.emq_text import UNDEFINED
 
 
 def when(milliseconds: int, zone: tzinfo) -> str:
     """A time in milliseconds since 1970, such as ``2017-04-14 12:50:15``; that was never, ``undefined``."""
-    if not milliseconds:
-        return UNDEFINED
-    return moment_in(zone, milliseconds // 1000).strftime("%Y-%m-%d %H:%M:%S")
-
-
-def uptime(milliseconds: int) -> str:
-    """A duration, such as ``1 hours, 17 minutes, 1 seconds``."""
-    minutes, seconds = divmod(milliseconds // 1000, 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = [f"{days} days"] if days else []
-    parts += [f"{hours} hours"] if days or hours else []
-    parts += [f"{minutes} minutes"] if days or hours or minutes else []
-    return ", ".join([*parts, f"{seconds} seconds"])
-
-
-def size(count: int) -> str:
-    """Bytes, such as ``69.19M``."""
-    for power, unit in ((3, "G"), (2, "M"), (1, "K")):
-        if count >= _KILO**power:
-            return f"{count / _KILO**power:.2f}{unit}"
-    return str(count)
-
-
-def load(centi: int) -> str:
-    """A load average, given times 100."""
-    return f"{centi / 100:.2f}"
+    return emq_text.when(milliseconds, zone) if milliseconds else UNDEFINED

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from query_api.cluster import Listener, Module, Node, Numbers, Route
-from query_api.emq2.text import UNDEFINED, load, size, uptime, when
+from query_api.emq2.text import when
+from query_api.emq_text import UNDEFINED, load, size, uptime
 from query_api.metric_names import EMQ2_METRICS, EMQ2_STATS, total
 
 DEFAULT_MAX_INFLIGHT: Final = 256

@@ -11,8 +11,9 @@ from msgspec import UNSET, UnsetType
 
 from query_api.admin_queries import Ban
 from query_api.cluster import Held, Listener, Module, Node, Numbers, Route
+from query_api.emq_text import UNDEFINED, load, size, uptime, when
 from query_api.emqx4.parameters import NAMES
-from query_api.emqx4.text import DEFAULT_ZONE, UNDEFINED, load, size, uptime, when
+from query_api.emqx4.text import DEFAULT_ZONE
 from query_api.metric_names import EMQX4_METRICS, EMQX4_STATS, total
 
 POSITION_BYTES: Final = 8

@@ -10,7 +10,8 @@ import pytest
 from query_api.commands.outcome import Outcome
 from query_api.emq2.answers import BAD_RPC, CodedError
 from query_api.emq2.outcomes import settled
-from query_api.emq2.text import load, size, uptime, when
+from query_api.emq2.text import when
+from query_api.emq_text import load, size, uptime
 
 
 def test_times() -> None:

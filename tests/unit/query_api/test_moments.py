@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from query_api.emq2.text import when as emq2_when
-from query_api.emqx4.text import when as emqx4_when
+from query_api.emq_text import when as emqx4_when
 from query_api.fluxmq.times import rfc3339
 from query_api.moments import LATEST_SECONDS
 from query_api.native.times import moment
