@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import Any, Final, Union
+from typing import Any, Final
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from connector.links import STOPPED, Links
 from domain.admin import AdminState
 from ops.health import Health
-from schemas.admin import ADMIN_TYPES, AdminEvent, ConnectionRemoved, ConnectionSet, PluginSet
+from schemas.admin import ConnectionRemoved, ConnectionSet, PluginSet
 from schemas.kafka_options import kafka_client_options
+from schemas.records import RecordError, read_admin_event
 from schemas.settings import KafkaSettings
 
 logger = logging.getLogger(__name__)
@@ -31,10 +31,6 @@ REBALANCE_MS: Final = 10_000
 POLL_MS: Final = 500
 CONCERN: Final = (ConnectionSet, ConnectionRemoved, PluginSet)
 """What the connector has to fold; the others change nothing of these."""
-
-_decoder: msgspec.msgpack.Decoder[AdminEvent] = msgspec.msgpack.Decoder(
-    Union[ADMIN_TYPES]  # type: ignore[arg-type, unused-ignore]  # noqa: UP007
-)
 
 
 class DamagedRecordError(RuntimeError):
@@ -56,8 +52,8 @@ class Leading:
         if record.offset < self.next:
             return
         try:
-            event = _decoder.decode(record.value or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            event = read_admin_event(record.value)
+        except RecordError as error:
             raise DamagedRecordError(
                 f"record {record.offset} of the log of administration is no event that this version knows: {error}; "
                 "use the version that wrote it"

@@ -62,13 +62,16 @@ class AdminState:
         self.listeners: dict[tuple[str, str], bool] = {}
         """By node, which may be empty for all, and name; likewise, what was said last at the end."""
         self._window = CommandWindow()
+        self._time = 0
+        """Partition time: the running maximum of append times."""
 
     def apply(self, event: AdminEvent, offset: int, time: int) -> str:
         """Apply the record at an offset, with its append time, and say what came of it. In the order of the log."""
         self.next = offset + 1
-        if late(event.order, time):
+        self._time = max(self._time, time)
+        if late(event.order, self._time):
             return LATE
-        if self._window.repeated(event.order, time):
+        if self._window.repeated(event.order, self._time):
             return REPEATED
         return _HANDLERS[type(event)](self, event, offset)
 

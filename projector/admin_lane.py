@@ -10,8 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-import msgspec
-
 from domain.models.admin import ADMIN, AdminFold
 from projector.admin_store import AdminApplied, AdminStore
 from projector.backoff import Backoff
@@ -22,14 +20,12 @@ from projector.kafka_log import EventLog
 from projector.poison import Poison
 from projector.probe import LaneProbe
 from projector.store import DATA_ERRORS, Quarantined
-from schemas.admin import AdminEvent
+from schemas.records import RecordError, read_admin_event
 
 logger = logging.getLogger(__name__)
 
 BATCH = 1_000
 """Most records in one transaction."""
-_UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-_decoder: msgspec.msgpack.Decoder[AdminEvent] = msgspec.msgpack.Decoder(AdminEvent)
 
 
 class AdminLane(Follower):
@@ -93,8 +89,8 @@ class AdminLane(Follower):
                 fold.skip(message.offset, message.time)
             else:
                 try:
-                    event = _decoder.decode(message.value or b"")
-                except _UNREADABLE as error:
+                    event = read_admin_event(message.value)
+                except RecordError as error:
                     return message, str(error)
                 if self._poison.put_admin_aside(message.offset) and message.offset >= self._applied.next:
                     return message, "no table can hold it"

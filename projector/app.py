@@ -24,12 +24,13 @@ from projector.kafka_log import LogIdentity
 from projector.lane import Lane
 from projector.lanes import Lanes
 from projector.metadata import identify_topic
-from projector.nodes import NodeRecordError, read_node_event, statement
+from projector.nodes import statement
 from projector.poison import Poison
 from projector.probe import LaneProbe, Metrics
 from projector.settings import ProjectorSettings
 from projector.store import AWAY_ERRORS, DATA_ERRORS, Store
 from projector.transport import LedgerConsumer, LedgerTransport, broker_urls
+from schemas.records import RecordError, read_node_event
 
 logger = logging.getLogger(__name__)
 
@@ -175,7 +176,7 @@ def build(settings: ProjectorSettings, pool: Any, metrics: Metrics) -> Projector
 async def _fold_heartbeat(app: ProjectorApp, offset: int, time: int, value: bytes | None) -> None:
     try:
         change = statement(read_node_event(value), offset, time)
-    except NodeRecordError as error:
+    except RecordError as error:
         # Nothing is proven by heartbeats: one that can't be read is reported, and the next one comes in seconds.
         logger.warning("record %d of %s can't be read: %s", offset, app.kafka.nodes_topic, error)
         return

@@ -13,21 +13,6 @@ from schemas.events import Appended, ConnectionStatus, Heartbeat, NodeEvent, Nod
 logger = logging.getLogger(__name__)
 
 SQL = sqlfiles.statements("store")
-_decoder: msgspec.msgpack.Decoder[NodeEvent] = msgspec.msgpack.Decoder(NodeEvent)
-
-
-class NodeRecordError(ValueError):
-    """A record of the nodes topic can't be read; the text says why."""
-
-
-def read_node_event(value: bytes | None) -> NodeEvent:
-    """The event in a record of the nodes topic. Raises :class:`NodeRecordError`."""
-    if value is None:
-        raise NodeRecordError("the record has no value")
-    try:
-        return _decoder.decode(value)
-    except msgspec.MsgspecError as error:
-        raise NodeRecordError(str(error)) from error
 
 
 def statement(event: NodeEvent, offset: int, time: int) -> tuple[str, tuple[Any, ...]] | None:

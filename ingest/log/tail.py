@@ -12,9 +12,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, Union
+from typing import Any
 
-import msgspec
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
@@ -23,10 +22,11 @@ from domain.commands import DONE
 from ingest.log.damage import naming_damage
 from ingest.log.poison import Poison
 from ingest.log.reader import LogTruncatedError
-from schemas.admin import ADMIN_TYPES, AdminEvent
-from schemas.events import NODE_TYPES, Appended
+from schemas.admin import AdminEvent
+from schemas.events import Appended
 from schemas.frames import FrameError
 from schemas.kafka_options import kafka_client_options
+from schemas.records import RecordError, read_admin_event, read_node_event
 from schemas.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
@@ -37,18 +37,6 @@ Watcher = Callable[[AdminEvent], None]
 _POLL_MS = 1_000
 _BATCH = 500
 _BACKOFF = (0.1, 5.0)
-_admin_decoder: msgspec.msgpack.Decoder[AdminEvent] = msgspec.msgpack.Decoder(
-    Union[ADMIN_TYPES]  # type: ignore[arg-type, unused-ignore]  # noqa: UP007
-)
-_node_decoder = msgspec.msgpack.Decoder(Union[NODE_TYPES])  # type: ignore[arg-type, unused-ignore]  # noqa: UP007
-
-
-def read_admin(value: bytes | None) -> AdminEvent:
-    """The event in a record of ``mq.admin``. Raises :class:`schemas.frames.FrameError`."""
-    try:
-        return _admin_decoder.decode(value or b"")
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise FrameError(f"it is no event that this version knows: {error}") from error
 
 
 class Tail:
@@ -69,7 +57,6 @@ class Tail:
         self._partitions = kafka.partitions
         self._admin = TopicPartition(kafka.admin_topic, 0)
         self._nodes = TopicPartition(kafka.nodes_topic, 0)
-        self._time = 0
         self._rung: dict[int, int] = {}
         self._ring = asyncio.Event()
         self._consumer = AIOKafkaConsumer(
@@ -174,20 +161,19 @@ class Tail:
 
     def _apply(self, record: Any) -> AdminEvent | None:
         """Fold a record; its event if it took effect."""
-        self._time = max(self._time, record.timestamp)
         try:
-            event = read_admin(record.value)
-        except FrameError as error:
-            self._poison.meet_admin(record.offset, error)
+            event = read_admin_event(record.value)
+        except RecordError as error:
+            self._poison.meet_admin(record.offset, FrameError(f"it is no event that this version knows: {error}"))
             self.admin.next = record.offset + 1
             return None
-        return event if self.admin.apply(event, record.offset, self._time) == DONE else None
+        return event if self.admin.apply(event, record.offset, record.timestamp) == DONE else None
 
     def _hear(self, value: bytes | None) -> None:
         """Bells are hints: one that can't be read is told of, and what it was for is found a little later."""
         try:
-            event = _node_decoder.decode(value or b"")
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            event = read_node_event(value)
+        except RecordError as error:
             log.warning("a record of the nodes topic cannot be read", extra={"error": str(error)})
             return
         if isinstance(event, Appended) and 0 <= event.partition < self._partitions:

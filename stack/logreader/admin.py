@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from schemas.admin import AdminEvent
 from schemas.positions import position
+from schemas.records import RecordError, read_admin_event
 from schemas.registry import name_of
 from schemas.secrets import without_secrets
 from stack.logreader.scan import Scan
 from stack.logreader.sighting import Sighting
 from stack.logreader.source import Record
-
-_decoder: msgspec.msgpack.Decoder[AdminEvent] = msgspec.msgpack.Decoder(AdminEvent)
 
 
 class AdminScan(Scan):
@@ -23,8 +20,8 @@ class AdminScan(Scan):
     def _of_record(self, partition: int, record: Record, live: bool) -> Iterator[Sighting]:
         self.tally.read += 1
         try:
-            event = without_secrets(_decoder.decode(record.value or b""))
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            event = without_secrets(read_admin_event(record.value))
+        except RecordError as error:
             self._bad(f"Record {record.offset} of {self._source.topic} cannot be read: {error}")
             return
         at = position(record.offset, 0)

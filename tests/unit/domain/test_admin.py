@@ -182,3 +182,10 @@ def test_late_and_repeated_events_change_nothing() -> None:
     assert state.apply(UserSet(order(not_after=2_000), "set", "t", "ada", "$3"), 2, 2_001) == LATE
     assert state.users["t", "ada"].password == "$1"
     assert state.next == 3
+
+
+def test_time_does_not_go_back() -> None:
+    """Given an append time below an earlier one, when an event is late by the earlier, then it is late."""
+    state = AdminState()
+    assert state.apply(user("ada"), 0, 9_000) == DONE
+    assert state.apply(UserSet(order(not_after=5_000), "set", "t", "bob", "$hash"), 1, 1_000) == LATE

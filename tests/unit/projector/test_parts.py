@@ -10,12 +10,13 @@ from projector.backoff import FIRST, LONGEST, Backoff
 from projector.errors import LeftOutError
 from projector.inbox import Message
 from projector.metadata import _Response
-from projector.nodes import SQL, NodeRecordError, read_node_event, statement
+from projector.nodes import SQL, statement
 from projector.poison import Poison, frame_id_of
 from projector.settings import ProjectorSettings
 from projector.vacancy import VACANT_SECONDS, Vacancy
 from schemas.events import NodeStarted, NodeStopped
 from schemas.frames import frame_headers
+from schemas.records import RecordError, read_node_event
 from schemas.settings import SettingsError
 
 
@@ -68,7 +69,7 @@ def test_node_events_are_read() -> None:
 
 @pytest.mark.parametrize("value", [None, b"", b"\xc1", msgspec.msgpack.encode(["other.1", 1])])
 def test_other_records_of_the_nodes_topic_are_refused(value: bytes | None) -> None:
-    with pytest.raises(NodeRecordError):
+    with pytest.raises(RecordError):
         read_node_event(value)
 
 
