@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import asyncpg
@@ -24,6 +25,11 @@ PLANNER: Final = {
     "enable_mergejoin": "off",
     "max_parallel_workers_per_gather": "0",
     "jit": "off",
+}
+
+PLANNER_OF_SEARCHES: Final = PLANNER | {
+    # A plan for the filters that are asked: a generic one checks, for each entry of the index, those that are not.
+    "plan_cache_mode": "force_custom_plan",
 }
 
 AWAY: Final = (
@@ -86,8 +92,8 @@ async def connect(settings: PostgresSettings, schema: str, purpose: str) -> asyn
     )
 
 
-def pool(settings: PostgresSettings) -> asyncpg.Pool:
-    """The pool for reading; not connected yet. Connections are never left in a state that needs a reset."""
+def pool(settings: PostgresSettings, planner: Mapping[str, str]) -> asyncpg.Pool:
+    """A pool for reading; not connected yet. Connections are never left in a state that needs a reset."""
     return asyncpg.create_pool(
         settings.dsn.reveal(),
         min_size=settings.pool_min,
@@ -102,7 +108,7 @@ def pool(settings: PostgresSettings) -> asyncpg.Pool:
             "search_path": schema_path(settings.schema),
             "statement_timeout": str(settings.statement_timeout_ms),
             "default_transaction_read_only": "on",
-            **PLANNER,
+            **planner,
         },
     )
 

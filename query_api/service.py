@@ -6,10 +6,12 @@ import asyncio
 import contextlib
 import logging
 import time
+from dataclasses import replace
 from typing import Final
 
 from ops.health import Health
 from ops.loopback import is_loopback
+from query_api import postgres
 from query_api.access.first import FirstAdministrator
 from query_api.access.identity import Access
 from query_api.access.passwords import Passwords
@@ -42,6 +44,9 @@ class Service:
         self.reload = reload or Reload(settings, None, 0)
         self.tenant = settings.tenant
         self.store = Store(settings.postgres, settings.max_streams)
+        self.searches = _searches(settings)
+        """The same for searches by number of page."""
+        self._stores = (self.store, self.searches)
         self.watch = Watch(settings.postgres, self._connected)
         self.metrics = Metrics(lambda: self.watch)
         configured = parse_keys(settings.token_keys)
@@ -88,7 +93,8 @@ class Service:
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
-        await self.store.close()
+        for store in self._stores:
+            await store.close()
         await self._writer.close()
         self._passwords.close()
 
@@ -132,8 +138,16 @@ class Service:
         return reading.headers(int(time.time() * 1000), time.monotonic()) if reading else {}
 
     async def _connected(self) -> Tokens:
-        await self.store.open()
-        await self.store.renew()
+        for store in self._stores:
+            await store.open()
+            await store.renew()
         if self._tokens is None:
             self._tokens = Tokens(await token_keys(self.settings))
         return self._tokens
+
+
+def _searches(settings: ApiSettings) -> Store:
+    """Half as many connections, opened when needed: what reads an index through can't hold up other pages."""
+    most = max(settings.postgres.pool_max // 2, 1)
+    pool = replace(settings.postgres, pool_min=0, pool_max=most)
+    return Store(pool, max(min(settings.max_streams, most - 1), 1), postgres.PLANNER_OF_SEARCHES)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final, TypeAlias
 
@@ -31,8 +31,11 @@ Row: TypeAlias = Any
 class Store:
     """The read models behind named queries (``queries/*.sql``). Opened and closed by one owner."""
 
-    def __init__(self, settings: PostgresSettings, max_streams: int) -> None:
+    def __init__(
+        self, settings: PostgresSettings, max_streams: int, planner: Mapping[str, str] = postgres.PLANNER
+    ) -> None:
         self._settings = settings
+        self._planner = planner
         self._queries = queries.load()
         self._timeout = postgres.timeout_of(settings)
         self._pool: asyncpg.Pool | None = None
@@ -42,7 +45,7 @@ class Store:
         """Make the pool, unless it is there. Raises one of postgres.AWAY."""
         if self._pool is not None:
             return
-        pool = postgres.pool(self._settings)
+        pool = postgres.pool(self._settings, self._planner)
         try:
             await pool
         except BaseException:

@@ -89,7 +89,7 @@ class PostgresSettings:
     pool_min: int = 1
     """Connections kept open per process."""
     pool_max: int = 8
-    """Most connections per process."""
+    """Most connections per process; the API may open half as many again for searches."""
     statement_timeout_ms: int = 10_000
     """Longest time a query may take, in milliseconds."""
 

@@ -42,6 +42,11 @@ class Call:
         return self.asked.service.store
 
     @property
+    def searches(self) -> Store:
+        """The same for searches."""
+        return self.asked.service.searches
+
+    @property
     def tenant(self) -> str:
         """The tenant that is meant."""
         return self.asked.tenant

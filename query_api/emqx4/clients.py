@@ -99,8 +99,8 @@ class Clients:
 
     async def _listed(self, call: Call, filters: Filters, page: Page, count: int | None) -> ASGIResponse:
         view = partial(views.client, limits=await self._limits.read(call.store), zone=call.zone)
-        gather = partial(search.page, call.store, call.tenant, filters)
-        parts = partial(search.pages, call.store, call.tenant, filters)
+        gather = partial(search.page, call.searches, call.tenant, filters)
+        parts = partial(search.pages, call.searches, call.tenant, filters)
         return await lists.answer(call.asked, page, gather, parts, view, count)
 
 
@@ -122,7 +122,7 @@ async def _at(call: Call, filters: Filters) -> Filters:
 async def _total(call: Call, filters: Filters) -> int:
     if filters == ANY:
         return (await cluster.totals(call.store, call.tenant))["sessions"]
-    return await search.count(call.store, call.tenant, filters)
+    return await search.count(call.searches, call.tenant, filters)
 
 
 async def _kick(call: Call) -> ASGIResponse:

@@ -10,7 +10,7 @@ import pytest
 
 from projector import searches
 from projector.store import open_pool
-from query_api import queries, search
+from query_api import postgres, queries, search
 from query_api.errors import UnavailableError
 from query_api.search import ANY, BEGINNING, Filters, Place
 from query_api.store import Store
@@ -105,9 +105,9 @@ def filled(new_postgres: Callable[..., PostgresSettings], sessions: list[dict[st
     return tables
 
 
-@pytest.fixture
-async def store(filled: Tables) -> AsyncIterator[Store]:
-    store = Store(filled.settings, 1)
+@pytest.fixture(params=[postgres.PLANNER, postgres.PLANNER_OF_SEARCHES], ids=["generic plans", "plans for each"])
+async def store(filled: Tables, request: pytest.FixtureRequest) -> AsyncIterator[Store]:
+    store = Store(filled.settings, 1, request.param)
     await store.open()
     yield store
     await store.close()
