@@ -176,6 +176,8 @@ LIMITS: Mapping[str, Limit] = {
     "api.command_timeout": between(0.1, 300, "seconds"),
     "access.anonymous": one_of("loopback-read", "loopback-operate", "none"),
     "access.session": between(60, 31_536_000, "seconds"),
+    "access.failures_by_name": between(1, 1_000_000),
+    "access.failures_by_address": between(1, 1_000_000),
     "dialects.emqx4_port": PORT,
     "dialects.bifromq_port": PORT,
     "dialects.emq2_port": PORT,

@@ -9,9 +9,6 @@ from typing import Final
 from query_api.errors import TooManyRequestsError
 
 WINDOW_SECONDS: Final = 60.0
-MOST_BY_NAME: Final = 10
-"""Failures of a name in a window."""
-MOST_BY_ADDRESS: Final = 30
 MOST_REMEMBERED: Final = 20_000
 """Names and addresses; the one that failed longest ago is forgotten first."""
 
@@ -19,14 +16,16 @@ MOST_REMEMBERED: Final = 20_000
 class Guard:
     """Counts failures. Credentials that were verified before pass it: nobody is locked out by another's guesses."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """``clock`` is monotonic, in seconds."""
+    def __init__(self, clock: Callable[[], float], by_name: int, by_address: int) -> None:
+        """``clock`` is monotonic, in seconds; then the failures in a window after which there are too many."""
         self._clock = clock
+        self._by_name = by_name
+        self._by_address = by_address
         self._failures: OrderedDict[tuple[str, str], tuple[float, int]] = OrderedDict()
 
     def check(self, address: str, name: str) -> None:
         """Raises TooManyRequestsError when either has failed too often."""
-        for what, most in ((("address", address), MOST_BY_ADDRESS), (("name", name), MOST_BY_NAME)):
+        for what, most in ((("address", address), self._by_address), (("name", name), self._by_name)):
             begun, count = self._failures.get(what, (0.0, 0))
             left = begun + WINDOW_SECONDS - self._clock()
             if count >= most and left > 0:

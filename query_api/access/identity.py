@@ -46,7 +46,7 @@ class Access:
         self._roll = roll
         self._passwords = passwords
         self._tokens = tokens
-        self._guard = Guard(time.monotonic)
+        self._guard = Guard(time.monotonic, settings.failures_by_name, settings.failures_by_address)
 
     async def identify(self, asked: Asked) -> Principal:
         """Who asks. Raises UnauthorizedError, TooManyRequestsError, UnavailableError.

@@ -25,5 +25,10 @@ class AccessSettings:
     none."""
     session: float = 43_200.0
     """Seconds that a login lasts."""
+    failures_by_name: int = 10
+    """Failed logins with a name in a minute, per worker process; who then comes with it has to wait (429), unless with
+    credentials that were right before."""
+    failures_by_address: int = 30
+    """The same from an address; more where many callers share one, such as behind a proxy."""
     first_secret_file: str = ""
     """File that gets the password of the first administrator, for ``mqledger up``; empty means standard error."""

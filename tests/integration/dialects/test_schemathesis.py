@@ -25,7 +25,8 @@ def test_no_request_breaks_a_dialect(
     tmp_path: Path,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    with live_stack(new_kafka(), new_postgres(migrated=True), tmp_path) as live:
+    wrong_logins = {"access__failures_by_name": 1_000_000, "access__failures_by_address": 1_000_000}
+    with live_stack(new_kafka(), new_postgres(migrated=True), tmp_path, **wrong_logins) as live:
         target = Target(f"http://127.0.0.1:{live.port('fluxmq')}", "admin", live.password)
         code = run(dialect, target, SHORT)
         assert code == 0, capfd.readouterr().out[-6000:]

@@ -13,7 +13,7 @@ from argon2 import PasswordHasher
 
 from query_api.access import names, sessions
 from query_api.access.credentials import Password, Token, credentials
-from query_api.access.guard import MOST_BY_ADDRESS, MOST_BY_NAME, MOST_REMEMBERED, WINDOW_SECONDS, Guard
+from query_api.access.guard import MOST_REMEMBERED, WINDOW_SECONDS, Guard
 from query_api.access.passwords import Passwords
 from query_api.access.principal import Permission, Principal, Role
 from query_api.access.sessions import Known
@@ -61,15 +61,15 @@ def test_what_cannot_be_read_is_wrong_and_not_absent(authorization: str) -> None
 
 def test_failures_of_a_name_and_of_an_address_close_the_door_a_while() -> None:
     now = [100.0]
-    guard = Guard(lambda: now[0])
-    for address in range(MOST_BY_NAME):
+    guard = Guard(lambda: now[0], 10, 30)
+    for address in range(10):
         guard.check(f"192.0.2.{address}", "ann")
         guard.failed(f"192.0.2.{address}", "ann")
     with pytest.raises(TooManyRequestsError) as refused:
         guard.check("192.0.2.99", "ann")
     assert 0 < refused.value.retry_after <= WINDOW_SECONDS
     guard.check("192.0.2.1", "bob")
-    for name in range(MOST_BY_ADDRESS):
+    for name in range(30):
         guard.failed("192.0.2.200", str(name))
     with pytest.raises(TooManyRequestsError):
         guard.check("192.0.2.200", "bob")
@@ -78,7 +78,7 @@ def test_failures_of_a_name_and_of_an_address_close_the_door_a_while() -> None:
 
 
 def test_what_is_remembered_of_failures_is_bounded() -> None:
-    guard = Guard(lambda: 0.0)
+    guard = Guard(lambda: 0.0, 10, 30)
     for number in range(MOST_REMEMBERED):
         guard.failed(f"2001:db8::{number:x}", f"name{number}")
     assert len(guard._failures) == MOST_REMEMBERED
