@@ -6,8 +6,9 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from ops.health import Health
 from ops.loopback import is_loopback
@@ -72,11 +73,16 @@ class Service:
 
         ``first``: make an administrator when there is no account.
         """
-        self._tasks.append(asyncio.create_task(self.watch.run(), name="watch"))
+        self._begin(self.watch.run(), "watch")
         await self.watch.settled(START_SECONDS)
-        self._tasks.append(asyncio.create_task(self._connect(), name="connect to Kafka"))
+        self._begin(self._connect(), "connect to Kafka")
         if first:
-            self._tasks.append(asyncio.create_task(self._first.run(), name="first administrator"))
+            self._begin(self._first.run(), "first administrator")
+
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_tell_of_death)
+        self._tasks.append(task)
 
     async def _connect(self) -> None:
         """Connect to Kafka once a projector has, so that the first command is no slower than the next."""
@@ -151,3 +157,9 @@ def _searches(settings: ApiSettings) -> Store:
     most = max(settings.postgres.pool_max // 2, 1)
     pool = replace(settings.postgres, pool_min=0, pool_max=most)
     return Store(pool, max(min(settings.max_streams, most - 1), 1), postgres.PLANNER_OF_SEARCHES)
+
+
+def _tell_of_death(task: asyncio.Task[None]) -> None:
+    """Nobody waits for these tasks: what one dies of would be known to nobody else."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.critical("%s has died", task.get_name(), exc_info=error)

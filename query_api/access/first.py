@@ -16,7 +16,7 @@ from typing import Final
 from query_api.access.passwords import Passwords
 from query_api.access.principal import ALL_TENANTS, Role
 from query_api.access.roll import Roll
-from query_api.commands.commands import Commands
+from query_api.commands.commands import MODELS, Commands
 from query_api.commands.outcome import Asker, Outcome
 from query_api.errors import TooManyRequestsError, UnavailableError
 from query_api.watch import Watch
@@ -56,15 +56,21 @@ class FirstAdministrator:
                 # A pace: the log may take an append by then.
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, MOST_RETRY_SECONDS)
+            except OSError:
+                logger.exception("the password of the first administrator could not be written; trying again")
+                await asyncio.sleep(MOST_RETRY_SECONDS)
 
     async def _settled(self) -> bool:
         changed = self._watch.changed
-        if not self._watch.alive or "admin" not in self._watch.ready or self._watch.admin_next < 0:
+        if not self._watch.alive or self._watch.admin_next < 0 or not self._watch.ready >= MODELS:
             await changed.wait()
             return False
-        if (await self._roll.current()).accounts:
+        if accounts := (await self._roll.current()).accounts:
+            # Ours or not is told by the table: an append whose answer was lost may have made it, too.
+            if self._made is not None and self._name in accounts and accounts[self._name].secret == self._made[1]:
+                await asyncio.to_thread(self._tell, self._made[0])
             return True
-        secret, hashed = await self._password()
+        _, hashed = await self._password()
         outcome = await self._known(
             await self._commands.admin(
                 _ASKER,
@@ -72,9 +78,7 @@ class FirstAdministrator:
                 in_force=False,
             )
         )
-        if outcome.outcome == "done":
-            await asyncio.to_thread(self._tell, secret)
-        elif outcome.outcome == "exists" and not (await self._roll.current()).accounts:
+        if outcome.outcome == "exists" and not (await self._roll.current()).accounts:
             # An API key has the name.
             self._name = f"{NAME}-{secrets.token_hex(2)}"
             logger.warning("the first administrator gets another name", extra={"account": self._name})
@@ -87,11 +91,15 @@ class FirstAdministrator:
         return self._made
 
     async def _known(self, outcome: Outcome) -> Outcome:
-        """What became of it, however long that takes: nobody else could tell the password."""
+        """What became of it, however long that takes: another one would be another record in a log kept for ever."""
         while not outcome.known:
             changed = self._watch.changed
-            await changed.wait()
-            outcome = await self._commands.find(ALL_TENANTS, outcome.id) or outcome
+            try:
+                outcome = await self._commands.find(ALL_TENANTS, outcome.id) or outcome
+            except UnavailableError as error:
+                logger.info("the first administrator is not known yet", extra={"error": str(error)})
+            if not outcome.known:
+                await changed.wait()
         return outcome
 
     def _tell(self, secret: str) -> None:

@@ -33,6 +33,8 @@ from schemas.positions import offset_of, partition_of
 
 ADMIN: Final = -1
 """The partition of mq.admin in the table of commands."""
+MODELS: Final = frozenset({"admin", "commands"})
+"""Without these no outcome can be told; the query for outcomes asks for both."""
 MOST_TEXT_BYTES: Final = 65_535
 _KEYS: Final = {
     "tenant": TENANT_BYTES,
@@ -160,7 +162,7 @@ class Commands:
         ``tenant`` only scopes the idempotency key.
         """
         order = self._order(asker, tenant, make)
-        self._require("admin")
+        self._require()
         if (told := await self._repetition(order)) is not None:
             return told if told.known else await self._told(order, (ADMIN,), lambda: True)
         landed = await self._writer.admin(make(order))
@@ -183,7 +185,7 @@ class Commands:
         self, asker: Asker, tenant: str, partitions: Sequence[int], make: Callable[[Order], AnyEvent]
     ) -> Outcome:
         order = self._order(asker, tenant, make)
-        self._require("commands")
+        self._require()
         if (told := await self._repetition(order)) is not None:
             return told if told.known else await self._told(order, partitions, lambda: True)
         event = make(order)
@@ -203,12 +205,12 @@ class Commands:
         depends = [vector.get(one, 0) for one in range(self._partitions)]
         return await self._writer.frame(partition, event, depends, self._watch.partition_time)
 
-    def _require(self, model: str) -> None:
+    def _require(self) -> None:
         """Raises UnavailableError while no outcome could be told."""
         if not self._watch.alive or self._watch.freshness is None:
             raise UnavailableError("Postgres is away")
-        if model not in self._watch.ready:
-            raise UnavailableError(f"the model {model} is loading")
+        if missing := MODELS - self._watch.ready:
+            raise UnavailableError(f"the model {min(missing)} is loading")
 
     def _covers(self, position: Mapping[int, int]) -> bool:
         reading = self._watch.freshness
