@@ -32,6 +32,8 @@ class Order(Part, frozen=True):
     """The id comes of an idempotency key: a repetition within the window is void."""
     fingerprint: str = ""
     """Of what was asked, to tell a repetition from another command under the same key."""
+    meta: dict[str, str] = {}
+    """What the caller told of the client in whose name it asks (``client_meta_*`` of BifroMQ)."""
 
 
 class Kick(Event, frozen=True, tag="kick.1"):

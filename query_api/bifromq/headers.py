@@ -88,12 +88,15 @@ def metadata(asked: Asked) -> dict[str, str]:
 
 
 def asker(asked: Asked, body: bytes = b"") -> Asker:
-    """Who asks, under the request id: the same request under the same id is one command, another one another."""
+    """Who asks, under the request id: the same request under the same id is one command, another one another.
+
+    Raises WordError for too much metadata, which go into the log with the command.
+    """
     names = (asked.method, asked.raw_path, asked.principal.name, _said(asked), body)
     key = ""
     if (found := _given_id(asked)) is not None:
         key = f"{found}-{hashlib.sha256(msgspec.msgpack.encode(names)).hexdigest()[:40]}"
-    return replace(asked.asker(key), correlation=str(request_id(asked)))
+    return replace(asked.asker(key), correlation=str(request_id(asked)), meta=metadata(asked))
 
 
 def _said(asked: Asked) -> list[tuple[bytes, bytes]]:

@@ -30,6 +30,7 @@ def order_of(asker: Asker, tenant: str, event: Any, now: int, timeout_ms: int) -
         not_after=now + timeout_ms,
         keyed=bool(key),
         fingerprint=fingerprint(event, asker.secret) if key else "",
+        meta=dict(asker.meta),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,6 +21,8 @@ class Asker:
     """Idempotency key, with the dialect in front of it; empty: each request is another command."""
     secret: str = field(default="", repr=False)
     """What the command says in secret, sealed under the keys of tokens: tells it from one with another secret."""
+    meta: Mapping[str, str] = field(default_factory=dict)
+    """What it tells of the client in whose name it asks; bounded by the dialect. It goes into the log."""
 
 
 @dataclass(frozen=True, slots=True)

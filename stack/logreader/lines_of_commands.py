@@ -41,7 +41,8 @@ def command_words(event: Any, payloads: PayloadForm) -> list[str]:
 
 def _asked(order: Order) -> str:
     key = " by key" if order.keyed else ""
-    return f"{order.id}{key} of {order.actor} from {order.address}"
+    meta = "".join(f" {name}={value}" for name, value in sorted(order.meta.items()))
+    return f"{order.id}{key} of {order.actor} from {order.address}{meta}"
 
 
 def _kick(e: Kick) -> list[str]:

@@ -78,7 +78,9 @@ _CURSOR = Cursor(
     low=[_EPOCH, 0, position(9, 0)], inflight=[Inflight(7, 2, position(8, 3), 2, True, [1, 268_435_455])], last_id=9
 )
 _COUNTERS = Counters(1, 2, 3, 4, 5, 6, 7, 8_000_000_000, 9, 10, 11, 12)
-_ORDER = Order("c0ffee", "ada", "192.0.2.7", "b0a7", 1_700_000_000_000, 1_700_000_010_000, True, "5eed")
+_ORDER = Order(
+    "c0ffee", "ada", "192.0.2.7", "b0a7", 1_700_000_000_000, 1_700_000_010_000, True, "5eed", {"broker": "b"}
+)
 _HASH = "$argon2id$v=19$m=65536,t=3,p=4$c2FsdHNhbHQ$aGFzaGhhc2g"
 
 EVENTS: tuple[Event, ...] = (

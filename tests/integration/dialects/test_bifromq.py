@@ -213,6 +213,30 @@ def test_a_request_under_its_id_is_one_command(live: Live) -> None:
         quiet(client, client)
 
 
+def test_metadata_of_the_caller_are_in_the_log(live: Live) -> None:
+    meta = {"client_meta_role": "janitor", "client_meta_site": "größe".encode().decode("latin-1")}
+    with live.client("bifro-meta", clean=False, session_expiry_interval=600):
+        wish = target("bifro-meta") | {"topic_filter": "bifro/meta", "sub_qos": "0", "client_type": "t"} | meta
+        message = MESSAGE | {"topic": "bifro/meta", "client_meta_clientid": "bifro-meta"} | meta
+        for method, path, said in (
+            ("POST", "/pub", message),
+            ("POST", "/retain", message),
+            ("PUT", "/sub", wish),
+            ("DELETE", "/unsub", wish),
+            ("DELETE", "/kill", wish),
+        ):
+            assert live.ask("bifromq", method, path, said).status == 200, path
+    assert live.ask("bifromq", "DELETE", "/session", TENANT | meta | {"expiry_seconds": "4000000"}).status == 200
+    kinds = ("publish", "subscribe", "unsubscribe", "kick", "expire")
+    for kind in kinds:
+        scope = "" if kind == "expire" else "client_id=bifro-meta&"
+        events = live.ask("fluxmq", "GET", f"/api/mqledger/v1/events?{scope}kind={kind}&limit=1000").json()["items"]
+        told_of = [event["data"]["order"]["meta"] for event in events]
+        assert any((one.get("role"), one.get("site")) == ("janitor", "größe") for one in told_of), kind
+    too_much = {f"client_meta_{i}": "x" for i in range(33)}
+    assert told(live.ask("bifromq", "POST", "/pub", MESSAGE | too_much)) == (400, "too much in client_meta_*")
+
+
 @pytest.mark.parametrize("req_id", ["", "x", "1.5", "9223372036854775808"])
 def test_an_id_that_is_none_is_replaced(live: Live, req_id: str) -> None:
     answer = live.ask("bifromq", "GET", "/session", target("no such") | {"req_id": req_id})

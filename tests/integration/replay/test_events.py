@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 
+import msgspec
 import pytest
 
 from schemas.events import CommandDone, Expire, Kick, NodeLost, NodeStarted, Order, Publish, Refused
@@ -279,12 +280,16 @@ async def test_the_administration_is_read_without_its_secrets(cli: Cli, kafka: K
 
 async def test_commands_are_told_in_words(cli: Cli, kafka: KafkaSettings) -> None:
     order = Order("c0ffee", "ada", "192.0.2.9", "r", 1)
+    for_whom = msgspec.structs.replace(order, meta={"role": "janitor", "broker": "b"})
     async with LogWriter(kafka, "api-1", 77) as log:
-        await log.frame(0, [Kick("default", "c", order, "noisy", True), Expire("t", order, 60)])
+        await log.frame(0, [Kick("default", "c", for_whom, "noisy", True), Expire("t", order, 60)])
         await log.frame(0, [Publish("default", "http", order, "a/b", 1, True, False, False, b"", b"on")])
         await log.frame(0, [CommandDone("default", "c", "c0ffee", "done", [], 1)])
     kick, expire, publish, done = (line.split("  ", 2)[2].strip() for line in cli.run("events").lines)
-    assert kick == "kick           c                     noisy, with its session, c0ffee of ada from 192.0.2.9"
+    assert (
+        kick
+        == "kick           c                     noisy, with its session, c0ffee of ada from 192.0.2.9 broker=b role=janitor"
+    )
     assert expire == "expire         t/                    sessions away for 60 s, c0ffee of ada from 192.0.2.9"
     assert publish.endswith("http                  a/b qos 1 retain only, on, c0ffee of ada from 192.0.2.9")
     assert done == "command_done   c                     c0ffee done, 1 of them"
