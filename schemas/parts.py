@@ -95,7 +95,8 @@ class Behind(Part, frozen=True):
 
 
 class Counters(Part, frozen=True):
-    """Counters of one connection since its CONNECT, and two gauges of its session."""
+    """Counters of one connection since its CONNECT, behind three gauges of its session. When it is away only these are
+    said: the others are 0, and what was said of them before stays true."""
 
     inflight: int = 0
     queued: int = 0

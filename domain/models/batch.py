@@ -9,6 +9,7 @@ from domain.fences import Fences
 from domain.models.changes import Changes
 from domain.models.commands import CommandBatch
 from domain.models.retained import later
+from domain.models.rows import counted
 from domain.models.tables import Row
 from domain.session import SessionState
 
@@ -67,6 +68,11 @@ class Batch:
         """Raise a metric; by 0 is nothing."""
         if number:
             self._metrics[tenant, node, name] += number
+
+    def measure(self, row: Row) -> None:
+        """Counters of a session became known."""
+        key = (row[0], row[1])
+        self.counters[key] = counted(row, self.counters.get(key))
 
     def retain(self, row: Row) -> None:
         """A message was published with the retain flag."""

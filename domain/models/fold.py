@@ -272,7 +272,7 @@ class ModelFold:
             return self._end(held, prior, at, "disconnected")
         self._close(held, at, "")
         held.state, held.row = after, with_disconnect(held.row, after, at)
-        batch.counters[tenant, event.client_id] = counter_row(after, event.counters, at.time)
+        batch.measure(counter_row(after, event.counters, at.time))
         held.counters_stored = True
         return None
 
@@ -386,7 +386,7 @@ class ModelFold:
         state = held.state
         if state is None or state.epoch != client.epoch:
             return
-        self._batch.counters[client.tenant, client.client_id] = counter_row(state, client.counters, at.time)
+        self._batch.measure(counter_row(state, client.counters, at.time))
         held.counters_stored = True
 
     def node_started(self, event: NodeStarted, at: At) -> None:

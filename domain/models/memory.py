@@ -10,6 +10,7 @@ import msgspec
 from domain.models.changes import Changes
 from domain.models.commands import OUTCOME, with_outcome
 from domain.models.retained import later
+from domain.models.rows import counted
 from domain.models.tables import TABLES, Row
 
 _MASK = (1 << 64) - 1
@@ -39,7 +40,7 @@ class MemoryTables:
         counters = self._tables["session_counters"]
         for gone in changes.counters_gone:
             counters.pop(gone, None)
-        counters.update((row[:2], row) for row in changes.counters)
+        counters.update((row[:2], counted(row, counters.get(row[:2]))) for row in changes.counters)
         self._insert("sessions_history", changes.sessions_history)
         self._insert("subscriptions_history", changes.subscriptions_history)
         self._commands(changes)

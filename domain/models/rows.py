@@ -6,7 +6,7 @@ it. The ``connected`` itself, with its will, is therefore not kept: the state ho
 
 from __future__ import annotations
 
-from domain.models.tables import SESSION_COLUMNS, Row
+from domain.models.tables import COUNTER_COLUMNS, SESSION_COLUMNS, Row
 from domain.session import At, HeldSubscription, SessionState
 from schemas.events import Connected, Counters, Subscription
 
@@ -17,6 +17,7 @@ _AT = {name: place for place, name in enumerate(SESSION_COLUMNS)}
 _ONLINE, _CONNECTED_AT, _EXPIRY = _AT["online"], _AT["connected_at"], _AT["expiry"]
 _DISCONNECT_CODE = _AT["disconnect_code"]
 SUBSCRIPTION_COUNT = _AT["subscription_count"]
+_EPOCH, _GROWING = COUNTER_COLUMNS.index("epoch"), COUNTER_COLUMNS.index("packets_in")
 OPTIONS = slice(4, 9)
 """Where the options of a subscription stand in its row."""
 
@@ -125,6 +126,14 @@ def counter_row(state: SessionState, counters: Counters, time: int) -> Row:
         counters.reads,
         counters.writes,
     )
+
+
+def counted(row: Row, before: Row | None) -> Row:
+    """What the table of counters has after a row: within a connection its counters only grow, also when the session is
+    away and none but its gauges are known."""
+    if before is None or before[_EPOCH] != row[_EPOCH]:
+        return row
+    return (*row[:_GROWING], *map(max, row[_GROWING:], before[_GROWING:]))
 
 
 def session_state(row: Row, subscriptions: dict[str, HeldSubscription]) -> SessionState:

@@ -202,7 +202,8 @@ def _queue_of(session: Session) -> tuple[int, ClientCounters] | None:
     if session.outbox is None:
         return None
     session.reported = len(session.outbox.pending)
-    return session.partition, _row(session, Counters(len(session.outbox.inflight), session.reported))
+    gauges = Counters(len(session.outbox.inflight), session.reported, len(session.inbound or ()))
+    return session.partition, _row(session, gauges)
 
 
 def _changed(connection: Connection) -> bool:

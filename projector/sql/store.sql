@@ -161,14 +161,22 @@ on conflict (tenant, client_id, filter) do update set (
 );
 
 -- name: session_counters_changed
+-- Within a connection its counters only grow: of a session that is away none but the gauges are known.
 insert into session_counters select * from unnest($1::session_counters[])
 on conflict (tenant, client_id) do update set (
     epoch, at, inflight, queued, awaiting_rel, packets_in, packets_out, messages_in, messages_out, bytes_in,
     bytes_out, dropped, reads, writes
 ) = (
     excluded.epoch, excluded.at, excluded.inflight, excluded.queued, excluded.awaiting_rel,
-    excluded.packets_in, excluded.packets_out, excluded.messages_in, excluded.messages_out,
-    excluded.bytes_in, excluded.bytes_out, excluded.dropped, excluded.reads, excluded.writes
+    greatest(excluded.packets_in, session_counters.packets_in * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.packets_out, session_counters.packets_out * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.messages_in, session_counters.messages_in * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.messages_out, session_counters.messages_out * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.bytes_in, session_counters.bytes_in * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.bytes_out, session_counters.bytes_out * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.dropped, session_counters.dropped * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.reads, session_counters.reads * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.writes, session_counters.writes * (session_counters.epoch = excluded.epoch)::integer)
 );
 
 -- name: session_counters_staged
@@ -178,8 +186,15 @@ on conflict (tenant, client_id) do update set (
     bytes_out, dropped, reads, writes
 ) = (
     excluded.epoch, excluded.at, excluded.inflight, excluded.queued, excluded.awaiting_rel,
-    excluded.packets_in, excluded.packets_out, excluded.messages_in, excluded.messages_out,
-    excluded.bytes_in, excluded.bytes_out, excluded.dropped, excluded.reads, excluded.writes
+    greatest(excluded.packets_in, session_counters.packets_in * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.packets_out, session_counters.packets_out * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.messages_in, session_counters.messages_in * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.messages_out, session_counters.messages_out * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.bytes_in, session_counters.bytes_in * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.bytes_out, session_counters.bytes_out * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.dropped, session_counters.dropped * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.reads, session_counters.reads * (session_counters.epoch = excluded.epoch)::integer),
+    greatest(excluded.writes, session_counters.writes * (session_counters.epoch = excluded.epoch)::integer)
 );
 
 -- name: stage_retained

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain.models import FoldError, ModelFold, read_record
+from domain.models.memory import MemoryTables
 from schemas.events import (
     AnyEvent,
     ClientCounters,
@@ -67,6 +68,22 @@ def test_measured_counters_replace_older_ones_of_the_same_epoch() -> None:
     log.frame(Measured([ClientCounters("t", "c", epoch + 1, Counters(bytes_in=3))]))
     (row,) = all_named(log.fold(), "session_counters")
     assert row["bytes_in"] == 2
+
+
+def test_what_is_measured_of_a_session_that_is_away_leaves_what_its_connection_counted() -> None:
+    log = Log()
+    epoch = log.connect()
+    log.disconnect(epoch, counters=Counters(inflight=1, packets_in=3, bytes_in=70))
+    log.frame(Measured([ClientCounters("t", "c", epoch, Counters(queued=2))]))
+    at_once = MemoryTables()
+    at_once.apply(log.changes())
+    for tables in (log.fold(), at_once):
+        row = named("session_counters", tables.get("session_counters", "t", "c"))
+        assert (row["inflight"], row["queued"], row["packets_in"], row["bytes_in"]) == (0, 2, 3, 70)
+    later = log.connect()
+    log.frame(Measured([ClientCounters("t", "c", later, Counters(packets_in=1))]))
+    row = named("session_counters", log.fold().get("session_counters", "t", "c"))
+    assert (row["queued"], row["packets_in"], row["bytes_in"]) == (0, 1, 0)
 
 
 def test_drops_are_counted_by_reason_unless_void() -> None:
