@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 AT_LEAST_HEADER: Final = "mqledger-at-least"
 CORRELATION_HEADER: Final = "x-correlation-id"
+KEY_HEADER: Final = "idempotency-key"
 MOST_BODY_BYTES: Final = 1_048_576
 BODY_SECONDS: Final = 15.0
 """How long a whole body may take."""
@@ -43,6 +44,8 @@ class Asked:
         self.request = request
         self._principal: Principal | None = None
         self._freshness: Freshness | None = None
+        self._commands = 0
+        """That were asked for so far."""
 
     # What is asked
 
@@ -142,12 +145,20 @@ class Asked:
         if not self.principal.everywhere:
             raise ForbiddenError("this is for accounts of all tenants")
 
-    def asker(self, key: str = "") -> Asker:
-        """Who asks, for a command; ``key`` is an idempotency key as it was given. Raises InvalidError."""
-        if len(key) > MOST_KEY_CHARACTERS:
+    def asker(self, key: str | None = None, secret: bytes = b"") -> Asker:
+        """Who asks, for one command; ``key`` is an idempotency key, by default that of the header, which is good for
+        one ``secret`` alone. Raises InvalidError, UnavailableError.
+
+        The key of somebody else, of another dialect, of another command of the request is another one.
+        """
+        given = self.header(KEY_HEADER) if key is None else key
+        if len(given) > MOST_KEY_CHARACTERS:
             raise InvalidError(f"an idempotency key may have at most {MOST_KEY_CHARACTERS} characters")
-        scoped = f"{self.dialect.name}/{key}" if key else ""
-        return Asker(self.principal.name, self.address, self.correlation, scoped)
+        scoped = "\0".join((self.dialect.name, self.principal.name, str(self._commands), given)) if given else ""
+        self._commands += 1
+        # The same secret gives the same token, by every process of the deployment.
+        sealed = self.service.tokens.seal("secret of a command", (self.tenant,), secret) if scoped and secret else ""
+        return Asker(self.principal.name, self.address, self.correlation, scoped, sealed)
 
     # How fresh the answer is
 

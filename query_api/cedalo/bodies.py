@@ -27,12 +27,18 @@ class Encoded(msgspec.Struct):
 
     @property
     def plain(self) -> bytes:
-        """What is encoded, without what does not belong to it; of an incomplete end what can be had."""
+        """What is encoded, without what does not belong to it; of an incomplete end what can be had.
+
+        Raises InvalidError when that is nothing: without its authority a connection would trust others.
+        """
         text = self.data.encode().replace(b"-", b"+").replace(b"_", b"/")
         digits = _NOT_BASE64.sub(b"", text)
         if len(digits) % 4 == 1:
             digits = digits[:-1]
-        return b64decode(digits + b"=" * (-len(digits) % 4))
+        found = b64decode(digits + b"=" * (-len(digits) % 4))
+        if self.data and not found:
+            raise InvalidError("a certificate or a key is not Base64")
+        return found
 
 
 class Credentials(msgspec.Struct, rename="camel"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
@@ -56,7 +57,8 @@ async def _create(asked: Asked) -> ASGIResponse:
     draft = read_connection(await asked.body(MOST_BODY_BYTES))
     connections.check(asked.service, draft)
     mode = await _mode(asked, draft)
-    outcome = await connections.put(asked.service, asked.asker(), asked.tenant, draft, mode)
+    asker = asked.asker(secret=msgspec.msgpack.encode(draft.parts))
+    outcome = await connections.put(asked.service, asker, asked.tenant, draft, mode)
     _made(outcome)
     found = await connections.told(asked.service, asked.tenant, draft.connection_id, STATUS_SECONDS)
     if found is None or not found.connected:

@@ -81,7 +81,7 @@ async def _add(asked: Asked) -> ASGIResponse:
         raise CodedError(WRONG_TYPE, "params type error")
     hashed = await asked.service.access.hashed(password)
     outcome = await asked.service.commands.admin(
-        asked.asker(),
+        asked.asker(secret=password.encode()),
         lambda order: AccountSet(order, "add", name, hashed, _role(tags) or OTHERWISE.value, ALL_TENANTS, tags),
         in_force=False,
     )
@@ -140,7 +140,9 @@ async def _change_password(asked: Asked) -> ASGIResponse:
         raise CodedError(WRONG_OLD_PASSWORD, "OldPassword error") from error
     hashed = await asked.service.access.hashed(new)
     outcome = await asked.service.commands.admin(
-        asked.asker(), lambda order: AccountSet(order, "change", name, hashed, "", "", ""), in_force=False
+        asked.asker(secret=new.encode()),
+        lambda order: AccountSet(order, "change", name, hashed, "", "", ""),
+        in_force=False,
     )
     _applied(settled(outcome))
     return done(asked)

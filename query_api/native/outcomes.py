@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Final, TypeVar
 from urllib.parse import quote
 
@@ -35,11 +34,7 @@ _STATUS: Final[Mapping[str, tuple[int, str]]] = {
 
 def asker(call: Call, secret: bytes = b"") -> Asker:
     """Who asks, with the idempotency key, which is good for one ``secret`` alone. Raises InvalidError."""
-    found = call.asked.asker(getattr(call.headers, "idempotency_key", None) or "")
-    if not found.key or not secret:
-        return found
-    # The same secret gives the same token, by every process of the deployment.
-    return replace(found, secret=call.asked.service.tokens.seal("secret of a command", (call.tenant,), secret))
+    return call.asked.asker(getattr(call.headers, "idempotency_key", None) or "", secret)
 
 
 async def ask(call: Call, make: Callable[[Order], AdminEvent], *, secret: str = "") -> Told:
