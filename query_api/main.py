@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from ops import cores
 from ops.logging import configure_logging
 from ops.loopback import is_loopback
 from query_api.reload import Reload, Reread
@@ -119,6 +120,7 @@ def _load(reload: Reload, parent: int) -> Application:
     from query_api.app import build
 
     _end_with(parent)
+    cores.inherit()
     if not logging.getLogger().handlers:
         # Where workers are spawned, not forked, nothing was inherited.
         configure_logging("api")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from ops import cores
 from stack.config import Config, load
 from stack.console import console as standard_error
 
@@ -25,7 +26,7 @@ class App:
     @cached_property
     def config(self) -> Config:
         """The configuration in force. Raises SettingsError."""
-        return load(self._file, os.environ)
+        return _in_force(load(self._file, os.environ))
 
     @property
     def reread(self) -> Config:
@@ -35,7 +36,7 @@ class App:
     @property
     def config_for_up(self) -> Config:
         """The same less what an earlier local stack left in the data folder. Raises SettingsError."""
-        return load(self._file, os.environ, local_stack=False)
+        return _in_force(load(self._file, os.environ, local_stack=False))
 
     @cached_property
     def out(self) -> Console:
@@ -46,3 +47,9 @@ class App:
     def err(self) -> Console:
         """Standard error, for progress and complaints."""
         return standard_error
+
+
+def _in_force(config: Config) -> Config:
+    if config.stack.core_dumps:
+        cores.allow()
+    return config

@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from ops import cores
 from schemas.settings import SettingsError
 from stack.app import App
 from stack.errors import StackError
@@ -337,6 +338,7 @@ def config_docs() -> None:
 
 def main() -> None:
     """Entry point of the program."""
+    cores.forbid()  # before anything secret is read
     cli(prog_name="mqledger")
 
 

@@ -58,3 +58,6 @@ class StackSettings:
     client: ClientSettings = field(default_factory=ClientSettings)
     wait: float = 60.0
     """Seconds a command waits for Kafka, topics or Postgres before it gives up."""
+    core_dumps: bool = False
+    """Let the system write core files of our processes, and debuggers and profilers of the same user look into them:
+    they hold passwords and keys."""

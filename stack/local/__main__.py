@@ -17,6 +17,7 @@ from pathlib import Path
 
 import click
 
+from ops import cores
 from ops.health import Health
 from stack.console import show_downloads
 from stack.errors import StackError
@@ -102,6 +103,7 @@ async def serve(plan: LocalPlan, lock: int) -> None:
 @click.option("--light", is_flag=True, help="Start quicker and run slower: for tests.")
 def main(data: str, kafka_port: int, postgres_port: int, heap: int, light: bool) -> None:
     """Run Kafka and Postgres alone, until Ctrl-C."""
+    cores.forbid()
     folder = Path(data).absolute()
     try:
         plan = LocalPlan(folder, kafka_port, postgres_port, heap_megabytes=heap, light=light)

@@ -10,6 +10,8 @@ from tests.mqttkit.target import Promises
 from tests.stackkit.process import Service, new_service
 
 CONNECT_TIMEOUT = 2.0
+DEFAULTS = {"mqtt__connect_timeout": CONNECT_TIMEOUT, "stack__core_dumps": True}
+"""The latter lets tests that don't run as root count its descriptors."""
 
 
 class Node:
@@ -20,9 +22,7 @@ class Node:
     def __init__(self, kafka: KafkaSettings, postgres: PostgresSettings, folder: Path, **overrides: object) -> None:
         """Prepare it; ``folder`` is for its log file."""
         self.kafka = kafka
-        self.service: Service = new_service(
-            "ingest", kafka, postgres, folder, {"mqtt__connect_timeout": CONNECT_TIMEOUT, **overrides}
-        )
+        self.service: Service = new_service("ingest", kafka, postgres, folder, {**DEFAULTS, **overrides})
         mqtt = self.service.config.ingest.mqtt
         self.promises = Promises(
             mqtt.max_packet_size, mqtt.connect_timeout, keep_alive_slack=1.5, reasons=True, durable=True

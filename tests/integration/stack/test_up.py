@@ -105,7 +105,8 @@ def command(*words: str) -> list[str]:
 
 def environment(changes: dict[str, str]) -> dict[str, str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-    return {**plain, "COLUMNS": "160", **changes}
+    # So that tests that don't run as root may look at what a process was started with.
+    return {**plain, "COLUMNS": "160", f"{PREFIX}STACK__CORE_DUMPS": "true", **changes}
 
 
 def tree_of(data: Path) -> list[psutil.Process]:
@@ -113,13 +114,21 @@ def tree_of(data: Path) -> list[psutil.Process]:
     found = []
     for process in psutil.process_iter():
         try:
-            words = " ".join([*process.cmdline(), process.environ().get("MQLEDGER_LOCAL__DATA", "")])
+            words = " ".join([*process.cmdline(), _folder_of(process)])
             status = process.status()
         except (psutil.NoSuchProcess, psutil.AccessDenied):
             continue
         if str(data) in words and process.pid != os.getpid() and status != psutil.STATUS_ZOMBIE:
             found.append(process)
     return found
+
+
+def _folder_of(process: psutil.Process) -> str:
+    """What its environment names; who is not root may not look into processes of ours."""
+    try:
+        return str(process.environ().get("MQLEDGER_LOCAL__DATA", ""))
+    except psutil.AccessDenied:
+        return ""
 
 
 @pytest.fixture
