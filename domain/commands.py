@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections import deque
 from typing import TypeAlias
 
-from schemas.commands import ClearAcl, Expire, Kick, Order, Publish, Subscribe, Unsubscribe
+from schemas.commands import ClearAcl, Expire, Kick, Order, Publish, Retain, Subscribe, Unsubscribe
 
 WINDOW_MS = 60 * 60 * 1000
 """How long, in partition time, the id of a keyed command is remembered."""
 MOST = 100_000
 """Ids that a partition remembers; the oldest goes first."""
 
-Command: TypeAlias = Kick | Publish | Subscribe | Unsubscribe | Expire | ClearAcl
-COMMAND_TYPES: tuple[type[Command], ...] = (Kick, Publish, Subscribe, Unsubscribe, Expire, ClearAcl)
+Command: TypeAlias = Kick | Publish | Retain | Subscribe | Unsubscribe | Expire | ClearAcl
+COMMAND_TYPES: tuple[type[Command], ...] = (Kick, Publish, Retain, Subscribe, Unsubscribe, Expire, ClearAcl)
 
 DONE = "done"
 LATE = "late"

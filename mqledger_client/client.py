@@ -1191,6 +1191,7 @@ class Client:
         *,
         tenant: str | None = None,
         client_id: str | None = None,
+                "retain",
         kind: list[
             Literal[
                 "clear_acl",
@@ -1227,3 +1228,4 @@ class Client:
             query={"tenant": tenant, "client_id": client_id, "kind": kind},
             headers={"Last-Event-Id": last_event_id},
         )
+                "retain",

@@ -18,6 +18,14 @@ class InvalidError(RefusalError):
     """A parameter can't be used; the text says why."""
 
 
+class TopicError(InvalidError):
+    """Nobody may publish to such a topic."""
+
+    def __init__(self, topic: str, text: str) -> None:
+        super().__init__(text)
+        self.topic = topic
+
+
 class TooLargeError(RefusalError):
     """The body is longer than it may be."""
 

@@ -2,7 +2,8 @@
 
 A command is an event like any other: it is in the log before anything is done. Its target's home decides what it
 comes to (:mod:`ingest.node.commands`), appends that as ordinary events, and ends with ``command_done``; a ``publish``
-is different, it is a message at its own position and needs nobody to act. Whether a command counts at all, because it
+is different, it is a message at its own position and needs nobody to act; to have one retained is asked of the home,
+which knows its limits. Whether a command counts at all, because it
 came too late or is a repetition, is a fold of the partition that every reader does alike (:mod:`domain.commands`).
 """
 
@@ -61,6 +62,7 @@ class Publish(Event, frozen=True, tag="publish.1"):
     topic: str
     qos: int
     retain: bool
+    """It is retained: the home has said that it may be, see ``retain``."""
     deliver: bool
     """False: it is only retained, subscribers do not get it."""
     report: bool
@@ -68,6 +70,24 @@ class Publish(Event, frozen=True, tag="publish.1"):
     properties: bytes
     """Property block in the encoding of MQTT 5 section 2.2.2, without its length."""
     payload: bytes
+
+
+class Retain(Event, frozen=True, tag="retain.1"):
+    """A message is to be published by command and retained, if its home says that it may be: by ``publish``, then."""
+
+    KIND: ClassVar[str] = "retain.1"
+    tenant: str
+    client_id: str
+    """In whose name; such a client need not exist."""
+    order: Order
+    topic: str
+    qos: int
+    deliver: bool
+    """False: it is only retained, subscribers do not get it."""
+    properties: bytes
+    """Property block in the encoding of MQTT 5 section 2.2.2, without its length."""
+    payload: bytes
+    """Empty: what is retained is cleared."""
 
 
 class Subscribe(Event, frozen=True, tag="subscribe.1"):
@@ -124,7 +144,7 @@ class CommandDone(Event, frozen=True, tag="command_done.1"):
     id: str
     outcome: str
     """``done``; ``not_found`` (no such session), ``not_connected``, ``wrong_user``; ``unknown`` (the home ended in
-    between)."""
+    between); of ``retain`` also ``limit`` (there is no room) and ``stopped`` (the module retainer does not run)."""
     codes: list[int] = []
     """Of ``subscribe`` and ``unsubscribe``, by filter: SUBACK and UNSUBACK codes of MQTT 5."""
     count: int = 0

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Union
 
-from schemas.commands import ClearAcl, CommandDone, Expire, Kick, Order, Publish, Subscribe, Unsubscribe
+from schemas.commands import ClearAcl, CommandDone, Expire, Kick, Order, Publish, Retain, Subscribe, Unsubscribe
 from schemas.parts import (
     NEVER,
     Behind,
@@ -66,6 +66,7 @@ __all__ = [
     "Received",
     "Refused",
     "Released",
+    "Retain",
     "Sending",
     "SessionEnded",
     "Subscribe",
@@ -350,6 +351,7 @@ LifecycleEvent = Union[  # noqa: UP007 - msgspec builds its decoder from this at
     Measured,
     Kick,
     Publish,
+    Retain,
     Subscribe,
     Unsubscribe,
     Expire,

@@ -18,7 +18,7 @@ from typing import Any
 from domain.commands import DONE, LATE, Command
 from domain.models.tables import COMMANDS, Row
 from domain.session import At
-from schemas.commands import ClearAcl, CommandDone, Order, Publish, Subscribe, Unsubscribe
+from schemas.commands import ClearAcl, CommandDone, Order, Publish, Retain, Subscribe, Unsubscribe
 from schemas.registry import name_of
 
 OUTCOME = COMMANDS.columns.index("outcome")
@@ -120,6 +120,7 @@ def _head(event: Command, at: At) -> Row:
 
 _TARGETS: dict[type[Any], Callable[[Any], str]] = {
     Publish: lambda event: event.topic,
+    Retain: lambda event: event.topic,
     ClearAcl: lambda event: event.topic,
     Subscribe: lambda event: next((one.filter for one in event.subscriptions), ""),
     Unsubscribe: lambda event: next(iter(event.filters), ""),

@@ -3,7 +3,7 @@
 Whether a command counts is a fold (:mod:`domain.commands`), also in the past. What it comes to is decided once the node
 is in the present: when the command is applied, or at start for those that the past left open. Deciding appends; what
 it says takes effect when it is applied, like anything else. A ``publish`` is no question: it is a message where it
-lies.
+lies. A ``retain`` comes to one, or to nothing.
 
 A session is changed by one command at a time: while what one has come to is on its way through the log, later ones wait
 in their order, so that each sees what those before it have done.
@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import msgspec
 
 from domain.commands import COMMAND_TYPES, DONE, Command, late
 from domain.session import At
@@ -28,6 +30,7 @@ from schemas.events import (
     Kick,
     Order,
     Publish,
+    Retain,
     SessionEnded,
     Subscribe,
     Subscribed,
@@ -47,6 +50,8 @@ NOT_FOUND = "not_found"
 NOT_CONNECTED = "not_connected"
 WRONG_USER = "wrong_user"
 UNKNOWN = "unknown"
+LIMIT = "limit"
+STOPPED = "stopped"
 
 _CHUNK = 2_000
 """Sessions that an ``expire`` ends before it waits for the log; how many effects may be under way for it to go on."""
@@ -170,9 +175,10 @@ class Commands:
         targets = routes.cache.find(event.topic) if event.deliver else ()
         if targets:
             node.delivery.fan_out(event, targets, at.partition, at.position)
-        if event.report:
+        opened = node.homes[at.partition].open
+        if event.report or event.order.id in opened:  # the latter came of a retain
             matched = _matched(targets, event.client_id)
-            node.homes[at.partition].open[event.order.id] = event, at, matched
+            opened[event.order.id] = event, at, matched
             if self._live:
                 self._done(event, at.partition, Verdict(DONE, matched))
         return event.deliver
@@ -234,6 +240,8 @@ class Commands:
     def _in_turn(self, event: Any, at: At) -> None:
         if isinstance(event, Expire):
             self._work.append(self._expire(event, at))
+        elif isinstance(event, Retain):
+            self._retain(event, at)
         elif (turn := self._under_way.get((event.tenant, event.client_id))) is not None:
             turn.waiting.append((event, at))
         else:
@@ -283,6 +291,31 @@ class Commands:
         )  # fmt: skip
         self._node.counters.totals[f"commands.{_VERBS[type(event)]}.{verdict.outcome}"] += 1
         self._node.append(partition, outcome, None, 128 + len(client_id) + 2 * len(verdict.codes))
+
+    def _retain(self, event: Retain, at: At) -> None:
+        """Publish the message if it may be retained, as those of clients; its outcome follows when it is applied."""
+        quotas, size = self._node.quotas, len(event.payload) + len(event.properties)
+        if not quotas.retainer and not event.deliver:
+            self._done(event, at.partition, Verdict(STOPPED))
+        elif quotas.retainer and event.payload and not quotas.may_retain(event.tenant, event.topic, size):
+            self._node.counters.totals["retained.refused"] += 1
+            self._done(event, at.partition, Verdict(LIMIT))
+        else:
+            # The same id, for the outcome; that it counts is decided.
+            order = msgspec.structs.replace(event.order, keyed=False, not_after=0)
+            message = Publish(
+                event.tenant,
+                event.client_id,
+                order,
+                event.topic,
+                event.qos,
+                quotas.retainer,
+                event.deliver,
+                False,
+                event.properties,
+                event.payload,
+            )
+            self._node.append(at.partition, message, None, 256 + len(event.topic) + size)
 
     def _kick(self, session: Session, event: Kick) -> Verdict:
         if event.end_session:

@@ -8,7 +8,6 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.response.base import ASGIResponse
 
 from domain.topics import has_wildcard
-from query_api import cluster
 from query_api.asked import Asked
 from query_api.bifromq.answers import WordError
 from query_api.bifromq.dialect import BIFROMQ
@@ -16,6 +15,7 @@ from query_api.bifromq.headers import asker, metadata, named, number, required, 
 from query_api.bifromq.outcomes import REJECTED, answered
 from query_api.commands.outcome import Outcome
 from query_api.endpoint import endpoint
+from query_api.errors import TopicError
 from query_api.service import Service
 
 MOST_BODY_BYTES: Final = 262_144
@@ -25,6 +25,8 @@ MESSAGE_EXPIRY_INTERVAL: Final = 0x02
 """MQTT 5, section 2.2.2.2."""
 CLIENT_ID_META: Final = ("clientid", "client_id")
 """Metadata that name the client in whose name is published."""
+_NOT_RETAINED: Final = {"limit": (400, "EXCEED_LIMIT"), "stopped": (401, "")}
+"""What is told of a message that may not be retained."""
 
 
 def routes(service: Service) -> list[HTTPRouteHandler]:
@@ -45,19 +47,15 @@ async def _publish(asked: Asked) -> ASGIResponse:
     qos = number(named(asked, "qos"))
     if qos not in (0, 1, 2):
         raise WordError(400, "Invalid QoS")
+    client, properties = _client(asked), _properties(asked)
     payload = await asked.body(MOST_BODY_BYTES)
-    outcome = _landed(
-        await asked.service.commands.publish(
-            asker(asked, payload),
-            of,
-            _client(asked),
-            topic,
-            payload,
-            qos=qos,
-            report=True,
-            properties=_properties(asked),
+    try:
+        outcome = await asked.service.commands.publish(
+            asker(asked, payload), of, client, topic, payload, qos=qos, report=True, properties=properties
         )
-    )
+    except TopicError as error:
+        raise WordError(403, "Unaccepted Topic") from error
+    _landed(outcome)
     return answered(asked, "OK" if outcome.count else "NO_MATCH")
 
 
@@ -68,30 +66,24 @@ async def _retain(asked: Asked) -> ASGIResponse:
     if qos not in (0, 1, 2) or has_wildcard(topic) or len(topic.encode()) > MOST_TOPIC_BYTES:
         raise WordError(400)
     client, properties = _client(asked), _properties(asked)
-    if not await _retaining(asked):
-        raise WordError(401)
     payload = await asked.body(MOST_BODY_BYTES)
-    _landed(
-        await asked.service.commands.publish(
-            asker(asked, payload),
-            of,
-            client,
-            topic,
-            payload,
-            qos=qos,
-            retain=True,
-            deliver=False,
-            properties=properties,
+    who, commands = asker(asked, payload), asked.service.commands
+    try:
+        outcome = await commands.publish(
+            who, of, client, topic, payload, qos=qos, retain=True, deliver=False, properties=properties
         )
-    )
+    except TopicError as error:
+        raise WordError(400) from error
+    _landed(outcome)
     return answered(asked, "RETAINED" if payload else "CLEARED")
 
 
-def _landed(outcome: Outcome) -> Outcome:
-    """The outcome of a message that is in the log; how many sessions it matched is known if that was asked."""
+def _landed(outcome: Outcome) -> None:
+    """Raises WordError for a message that is not in the log, or may not be retained."""
+    if outcome.outcome in _NOT_RETAINED:
+        raise WordError(*_NOT_RETAINED[outcome.outcome])
     if not outcome.known or outcome.outcome != "done":
         raise WordError(*REJECTED)
-    return outcome
 
 
 def _client(asked: Asked) -> str:
@@ -108,9 +100,3 @@ def _properties(asked: Asked) -> bytes:
     if seconds <= 0:
         raise WordError(400, "Invalid expiry seconds")
     return bytes((MESSAGE_EXPIRY_INTERVAL,)) + min(seconds, NEVER).to_bytes(4, "big")
-
-
-async def _retaining(asked: Asked) -> bool:
-    """Whether messages are retained at all."""
-    running = [one for one in await cluster.nodes(asked.service.store) if one.running]
-    return not running or any("retainer" in one.plugins for one in running)

@@ -16,6 +16,7 @@ import msgspec
 from domain.commands import DONE, LATE, WINDOW_MS
 from domain.keys import FILTER_BYTES, NAME_BYTES, TENANT_BYTES
 from domain.topics import has_wildcard, valid_filter
+from query_api.commands.limits import PublishLimits
 from query_api.commands.order import order_of, without_order
 from query_api.commands.outcome import PENDING, Asker, Outcome
 from query_api.commands.writer import Landed, Writer
@@ -26,7 +27,7 @@ from query_api.store import Row, Store
 from query_api.tokens import Tokens
 from query_api.watch import Watch
 from schemas.admin import AdminEvent
-from schemas.commands import ClearAcl, Expire, Kick, Order, Publish, Subscribe, Unsubscribe
+from schemas.commands import ClearAcl, Expire, Kick, Order, Publish, Retain, Subscribe, Unsubscribe
 from schemas.events import AnyEvent
 from schemas.parts import Subscription
 from schemas.positions import offset_of, partition_of
@@ -59,6 +60,7 @@ class Commands:
         self._tokens = tokens
         self._partitions = partitions
         self._timeout = timeout
+        self._limits = PublishLimits(store)
 
     async def kick(
         self,
@@ -93,16 +95,27 @@ class Commands:
         report: bool = False,
         properties: bytes = b"",
     ) -> Outcome:
-        """Publish in the name of a client. With ``report`` the outcome tells how many sessions it matched."""
+        """Publish in the name of a client. With ``report`` the outcome tells how many sessions it matched.
+
+        Whether it may be retained is its home's to say: ``limit`` and ``stopped`` are outcomes, too. Raises also
+        TopicError for a topic of more levels than a client's may have.
+        """
         _names(tenant, client_id)
         _topic(topic)
         _qos(qos)
+        if payload or deliver:  # what is retained from before the limits may be cleared
+            await self._limits.check(topic, qos, properties, payload)
+        if retain:
+            return await self._one(
+                asker,
+                tenant,
+                client_id,
+                lambda order: Retain(tenant, client_id, order, topic, qos, deliver, properties, payload),
+            )
 
         def make(order: Order) -> Publish:
             told = report or order.keyed
-            return Publish(
-                tenant, client_id, order, topic, qos, retain, deliver, told, properties=properties, payload=payload
-            )
+            return Publish(tenant, client_id, order, topic, qos, False, deliver, told, properties, payload)
 
         if report or asker.key:
             return await self._one(asker, tenant, client_id, make)

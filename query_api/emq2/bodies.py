@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 
 from query_api.asked import Asked
 from query_api.emq2.answers import MISSING, NOT_JSON, WRONG_TYPE, CodedError
+from query_api.json_bodies import of_each_the_first
 
 Body = dict[str, Any]
 Types = Mapping[str, type]
-
-_decode: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 async def body(asked: Asked, required: Types, optional: Types | None = None) -> Body:
@@ -22,9 +21,11 @@ async def body(asked: Asked, required: Types, optional: Types | None = None) -> 
     Not JSON, or no object, is 109; a member that is missing 107; one of another type 108.
     """
     try:
-        found = _decode(await asked.body())
+        found = of_each_the_first(await asked.body())
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise CodedError(NOT_JSON, "Body not json") from error
+    if not isinstance(found, dict):
+        raise CodedError(NOT_JSON, "Body not json")
     if not required.keys() <= found.keys():
         raise CodedError(MISSING, "params error")
     for name, kind in (*required.items(), *(optional or {}).items()):

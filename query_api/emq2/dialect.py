@@ -22,6 +22,7 @@ from query_api.errors import (
     TooLargeError,
     TooLateError,
     TooManyRequestsError,
+    TopicError,
     UnauthorizedError,
     UnavailableError,
 )
@@ -48,6 +49,8 @@ def answer_error(error: Exception, headers: Mapping[str, str], asked: Asked) -> 
 def _mapped(error: Exception) -> tuple[int, int, str, Mapping[str, str]]:
     answer: tuple[int, int, str, Mapping[str, str]]
     match error:
+        case TopicError(topic=topic):
+            answer = 200, UNKNOWN, f"validate topic: {topic[:100]} fail", {}
         case InvalidError():
             answer = 200, WRONG_TYPE, str(error), {}
         case ConflictError():

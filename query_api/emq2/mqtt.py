@@ -21,6 +21,8 @@ from schemas.parts import Subscription
 
 MOST_TOPIC_BYTES: Final = 4096
 MOST_LEVELS: Final = 1024
+QUOTA_EXCEEDED: Final = 0x97
+"""There is no room for another retained message."""
 FAILED: Final = 0x80
 """Codes from here on say that a filter was refused (MQTT 5, sections 3.9.3 and 3.11.3)."""
 
@@ -34,7 +36,7 @@ def routes(service: Service) -> list[HTTPRouteHandler]:
 async def _publish(asked: Asked) -> ASGIResponse:
     given = await body(asked, {"topic": str, "payload": str}, {"qos": int, "retain": bool, "client_id": str})
     topic = _topic(given["topic"], wildcards=False)
-    await asked.service.commands.publish(
+    outcome = await asked.service.commands.publish(
         asked.asker(),
         asked.tenant,
         given.get("client_id") or "http",
@@ -43,6 +45,8 @@ async def _publish(asked: Asked) -> ASGIResponse:
         qos=_qos(given),
         retain=given.get("retain", False),
     )
+    if settled(outcome) != "done":
+        raise CodedError(UNKNOWN, f"refused: reason code {QUOTA_EXCEEDED}")
     return done(asked)
 
 

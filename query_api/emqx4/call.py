@@ -20,12 +20,12 @@ from query_api.access.principal import Permission
 from query_api.asked import Asked
 from query_api.emqx4.answers import BadRequestError
 from query_api.errors import NotFoundError
+from query_api.json_bodies import of_each_the_first
 from query_api.keyset import storable
 from query_api.requests import unescape
 from query_api.store import Store
 
 BASE: Final = ("api", "v4")
-_decode: Final = msgspec.json.Decoder().decode
 
 
 @dataclass
@@ -70,9 +70,9 @@ class Call:
         return ZoneInfo(self.asked.service.settings.dialects.time_zone)
 
     async def body(self) -> Any:
-        """The body, which is JSON. Raises BadRequestError, TooLargeError."""
+        """The body, which is JSON; of members said twice the first counts. Raises BadRequestError, TooLargeError."""
         try:
-            return _decode(await self.asked.body())
+            return of_each_the_first(await self.asked.body())
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise BadRequestError from error
 

@@ -24,7 +24,7 @@ from query_api.emqx4.answers import (
     succeeded,
 )
 from query_api.emqx4.call import Call, Route
-from query_api.errors import InvalidError
+from query_api.errors import InvalidError, TooLargeError, TopicError
 from query_api.keyset import storable
 from schemas.parts import Subscription
 
@@ -37,6 +37,8 @@ MOST_BATCH: Final = 1_000
 MOST_TOPIC_BYTES: Final = 65_535
 MOST_LEVELS: Final = 65_535
 """As many as a topic can have; the node that subscribes has a limit of its own."""
+QUOTA_EXCEEDED: Final = 0x97
+"""There is no room for another retained message."""
 FAILED: Final = 0x80
 """Codes from here on say that a filter was refused (MQTT 5, sections 3.9.3 and 3.11.3)."""
 
@@ -84,7 +86,7 @@ async def _code(do: Do, call: Call, given: Given) -> int:
         await do(call, given)
     except CodedError as error:
         return error.code
-    except InvalidError:
+    except (InvalidError, TooLargeError):
         return BAD_PARAMETER
     return 0
 
@@ -100,10 +102,14 @@ async def _publish(call: Call, given: Given) -> None:
     payload, qos, retain = _payload(given), _qos(given), _retain(given)
     asked = call.asked
     for topic in topics:
-        outcome = await asked.service.commands.publish(
-            asked.asker(), call.tenant, client_id, topic, payload, qos=qos, retain=retain
-        )
-        settled(outcome)
+        try:
+            outcome = await asked.service.commands.publish(
+                asked.asker(), call.tenant, client_id, topic, payload, qos=qos, retain=retain
+            )
+        except TopicError as error:
+            raise CodedError(BAD_TOPIC, "bad_topic") from error
+        if settled(outcome) != "done":
+            raise CodedError(UNKNOWN, f"refused: reason code {QUOTA_EXCEEDED}")
 
 
 async def _subscribe(call: Call, given: Given) -> None:

@@ -11,6 +11,7 @@ import msgspec
 
 from query_api.asked import Asked
 from query_api.errors import InvalidError, NotFoundError
+from query_api.json_bodies import DoubledError, of_each_one
 from query_api.keyset import storable
 from query_api.native.operation import Call, Operation
 from query_api.native.problems import ProblemError, unprocessable
@@ -52,9 +53,23 @@ def _segment(name: str, raw: bytes) -> Any:
 
 
 def _query(asked: Asked, operation: Operation) -> Any:
-    if not all(map(storable, asked.query.values())):
+    given = _pairs(asked.request.scope["query_string"])
+    if not all(map(storable, given.values())):
         raise InvalidError("a parameter has characters that can't be kept.")
-    return _converted(_prepared(asked.query, operation.query), operation.query)
+    return _converted(_prepared(given, operation.query), operation.query)
+
+
+def _pairs(raw: bytes) -> dict[str, str]:
+    """The parameters of a query string, each of which is said once: what would be a guess is refused."""
+    found: dict[str, str] = {}
+    for pair in filter(None, raw.replace(b"+", b" ").split(b"&")):
+        name, value = map(unescape, pair.partition(b"=")[::2])
+        if name is None or value is None:
+            raise InvalidError("malformed percent-encoding in the query.")
+        if name in found:
+            raise InvalidError("a parameter is given twice.")
+        found[name] = value
+    return found
 
 
 def _headers(asked: Asked, operation: Operation) -> Any:
@@ -122,7 +137,9 @@ async def _body(asked: Asked, operation: Operation) -> Any:
     if not kind:
         raise ProblemError(415, "unsupported-media-type", "The body must be application/json.")
     try:
-        return msgspec.convert(_integral(msgspec.json.decode(raw)), operation.body)
+        return msgspec.convert(_integral(of_each_one(raw)), operation.body)
+    except DoubledError as error:
+        raise unprocessable(f"The member `{str(error)[:100]}` is given twice.") from error
     except msgspec.ValidationError as error:
         raise unprocessable(_readable(error)) from error
     except (msgspec.DecodeError, UnicodeError, RecursionError) as error:

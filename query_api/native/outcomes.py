@@ -26,6 +26,7 @@ _STATUS: Final[Mapping[str, tuple[int, str]]] = {
     "not_connected": (409, "The client is not connected."),
     "wrong_user": (409, "The session is another user's."),
     "limit": (409, "There are as many as there may be."),
+    "stopped": (409, "The module that this needs does not run."),
     "last_administrator": (409, "There would be no administrator left."),
     "late": (503, "The command was not in the log in time, and is void."),
     "unknown": (503, "The node that decided ended in between; what became of the command is not known."),

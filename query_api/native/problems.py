@@ -60,6 +60,7 @@ _TABLE: Final[Mapping[type[Exception], tuple[int, str, str | None]]] = {
     errors.MethodNotAllowedError: (405, "method-not-allowed", ""),
     MethodNotAllowedException: (405, "method-not-allowed", ""),
     errors.InvalidError: (400, "invalid-request", None),
+    errors.TopicError: (422, "invalid-body", None),
     errors.UnauthorizedError: (401, "unauthorized", None),
     errors.ForbiddenError: (403, "forbidden", None),
     errors.NotFoundError: (404, "not-found", None),

@@ -22,7 +22,7 @@ from schemas.admin import (
     UserRemoved,
     UserSet,
 )
-from schemas.commands import ClearAcl, CommandDone, Expire, Kick, Order, Publish, Subscribe, Unsubscribe
+from schemas.commands import ClearAcl, CommandDone, Expire, Kick, Order, Publish, Retain, Subscribe, Unsubscribe
 from stack.logreader.bounds import time_text
 from stack.logreader.payloads import PayloadForm, shown_payload
 
@@ -33,7 +33,7 @@ SHOWN_FILTERS = 3
 def command_words(event: Any, payloads: PayloadForm) -> list[str]:
     """What the event says, in pieces; no secret is among them."""
     words = _WORDS[type(event)](event)
-    if isinstance(event, Publish):
+    if isinstance(event, Publish | Retain):
         words.append(shown_payload(event.payload, payloads))
     order: Order | None = getattr(event, "order", None)
     return words if order is None else [*words, _asked(order)]
@@ -81,6 +81,7 @@ def _key(e: ApiKeySet) -> list[str]:
 _WORDS: dict[type[Any], Callable[[Any], list[str]]] = {
     Kick: _kick,
     Publish: _publish,
+    Retain: lambda e: [f"{e.topic} qos {e.qos} retain{'' if e.deliver else ' only'}"],
     Subscribe: lambda e: _filters([f"{one.filter} (qos {one.qos})" for one in e.subscriptions]),
     Unsubscribe: lambda e: _filters(e.filters),
     Expire: lambda e: [f"sessions away for {e.expiry} s"],

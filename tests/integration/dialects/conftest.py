@@ -16,6 +16,9 @@ def live(
     new_postgres: Callable[..., PostgresSettings],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Live]:
-    """Everything that a dialect needs, ready, with an administrator."""
-    with live_stack(new_kafka(), new_postgres(migrated=True), tmp_path_factory.mktemp("dialects")) as stack:
+    """Everything that a dialect needs, ready, with an administrator; tenants have little room to retain."""
+    folder, room = tmp_path_factory.mktemp("dialects"), 2_000_000
+    with live_stack(
+        new_kafka(), new_postgres(migrated=True), folder, mqtt__max_retained_bytes_per_tenant=room
+    ) as stack:
         yield stack

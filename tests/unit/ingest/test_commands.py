@@ -6,7 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.unit.ingest.sim.world import World
+from schemas.events import Publish
+from schemas.positions import partition_of
+from tests.unit.ingest.sim.broker import settings
+from tests.unit.ingest.sim.world import PARTITIONS, World
 
 
 @pytest.fixture
@@ -186,6 +189,65 @@ def test_publishing_by_command(world: World) -> None:
     assert retained.get("a").payload == f"order {two}".encode()  # type: ignore[union-attr]
     assert retained.get("b") is None
     world.check()
+    world.finish()
+
+
+def test_what_there_is_no_room_for_is_not_retained_by_command() -> None:
+    """Given as many retained messages as there may be, when somebody publishes one more, then nobody gets it and the
+    outcome says so; one that takes the place of another is retained, and clearing makes room."""
+    world = World(wanted=settings(3, max_retained_messages=1))
+    world.connect("plain")
+    world.flow()
+    world.subscribe("plain", "#", 1)
+    world.flow()
+    assert told(world, world.order_publish("nobody", "a", 1, True)) == [("done", 1)]
+    refused = [world.order_publish("nobody", "b", 0, True), world.order_publish("nobody", "b", 1, True, deliver=False)]
+    assert told(world, *refused) == [("limit", 0), ("limit", 0)]
+    last = world.order_publish("nobody", "a", 1, True)
+    assert told(world, last) == [("done", 1)]
+    retained = world.broker.node.routes["default"].retained
+    assert retained.get("a").payload == f"order {last}".encode()  # type: ignore[union-attr]
+    assert told(world, world.order_publish("nobody", "a", 1, True, deliver=False, clear=True)) == [("done", 0)]
+    assert told(world, world.order_publish("nobody", "b", 1, True)) == [("done", 1)]
+    assert [d.topic for d in world.clients["plain"].delivered] == ["a", "a", "b"]
+    assert world.broker.node.counters.totals["retained.refused"] == 2
+    world.check()
+    world.finish()
+    world.close()
+
+
+def test_without_the_retainer_nothing_is_retained_by_command(world: World) -> None:
+    """Given a stopped retainer, when somebody publishes, then it comes and is not retained; what would only be retained
+    or cleared says so; the retained message stays."""
+    world.connect("kept")
+    world.flow()
+    world.subscribe("kept", "b", 1)
+    world.flow()
+    first = world.order_publish("nobody", "a", 1, True)
+    assert told(world, first) == [("done", 0)]
+    world.broker.node.quotas.switch_retainer(False)
+    only = [world.order_publish("nobody", "a", 1, True, deliver=False, clear=clear) for clear in (False, True)]
+    assert told(world, *only) == [("stopped", 0)] * 2
+    assert told(world, world.order_publish("nobody", "b", 1, True)) == [("done", 1)]
+    world.broker.node.quotas.switch_retainer(True)
+    retained = world.broker.node.routes["default"].retained
+    assert retained.get("a").payload == f"order {first}".encode()  # type: ignore[union-attr]
+    assert retained.get("b") is None
+    world.check()
+    world.finish()
+
+
+def test_a_node_that_ends_before_it_has_answered_publishes_once(world: World) -> None:
+    """Given a message to be retained that the node has published, when it ends before the outcome is in the log, then
+    its next life says the outcome and publishes nothing again."""
+    one = world.order_publish("nobody", "a", 1, True)
+    partition = partition_of("default", "nobody", PARTITIONS)
+    world.hear()
+    world.seal(partition)
+    world.crash(landing=[partition])
+    assert told(world, one) == [("done", 0)]
+    events = [e for o in range(world.log.ends[partition]) for e in world.log.read(partition, o).events()]
+    assert sum(isinstance(event, Publish) for event in events) == 1
     world.finish()
 
 

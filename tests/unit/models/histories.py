@@ -21,6 +21,7 @@ from schemas.events import (
     Publish,
     Published,
     Refused,
+    Retain,
     SessionEnded,
     Subscribe,
     Subscribed,
@@ -109,7 +110,7 @@ def _command(chance: random.Random, tenant: str, client_id: str, log: Log) -> An
     command_id = _id(chance)
     not_after = chance.choice((0, log.now - 20_000, log.now + 20_000))
     order = Order(command_id, "ada", "10.0.0.9", "r", log.now, not_after, command_id.startswith("key"))
-    match chance.randrange(6):
+    match chance.randrange(7):
         case 0:
             return Kick(tenant, client_id, order, "why", chance.random() < 0.5)
         case 1:
@@ -120,6 +121,8 @@ def _command(chance: random.Random, tenant: str, client_id: str, log: Log) -> An
             return Expire(tenant, order, 60)
         case 4:
             return ClearAcl(tenant, client_id, order)
+        case 5:
+            return Retain(tenant, client_id, order, "a/b", 1, True, b"", b"xyz")
     retain, report = chance.random() < 0.5, chance.random() < 0.5
     return Publish(tenant, client_id, order, "a/b", chance.randrange(3), retain, True, report, b"", b"xyz")
 

@@ -10,7 +10,18 @@ from typing import Any
 from ingest.log.record import Applied
 from ingest.mqtt.codec import ProtocolVersion, Will
 from ingest.settings import IngestSettings
-from schemas.events import AnyEvent, CommandDone, Expire, Kick, Order, Publish, Subscribe, Unsubscribe, WillFired
+from schemas.events import (
+    AnyEvent,
+    CommandDone,
+    Expire,
+    Kick,
+    Order,
+    Publish,
+    Retain,
+    Subscribe,
+    Unsubscribe,
+    WillFired,
+)
 from schemas.parts import Subscription
 from schemas.positions import partition_of
 from tests.unit.ingest.sim.broker import Broker, settings
@@ -181,15 +192,16 @@ class World:
         self.expect.unsubscribing(self.clients[name], topic_filter)
         return self._command(Unsubscribe("default", name, order, [topic_filter]), order)
 
-    def order_publish(self, name: str, topic: str, qos: int, retain: bool, deliver: bool = True) -> str:
+    def order_publish(
+        self, name: str, topic: str, qos: int, retain: bool, deliver: bool = True, clear: bool = False
+    ) -> str:
         """Somebody publishes in its name."""
         order = self._order()
-        payload = f"order {order.id}".encode()
+        payload = b"" if clear else f"order {order.id}".encode()
         if retain or not deliver:
             self.expect.retain()
-        return self._command(
-            Publish("default", name, order, topic, qos, retain or not deliver, deliver, True, b"", payload), order
-        )
+            return self._command(Retain("default", name, order, topic, qos, deliver, b"", payload), order)
+        return self._command(Publish("default", name, order, topic, qos, False, deliver, True, b"", payload), order)
 
     def expire(self, seconds: int) -> str:
         """Somebody ends the sessions of those that are away for so long, or all."""
