@@ -162,7 +162,8 @@ async def numbers(store: Store, tenant: str, everything: bool) -> list[Numbers]:
     found = await nodes(store)
     if everything:
         return [Numbers(one, logged.get(one.node, {}) | one.counters, one.gauges, one.maxima) for one in found]
-    present = {**await totals(store, tenant), "topics": await route_count(store, tenant)}
+    present = await totals(store, tenant)
+    present |= {f"node.{name}": value for name, value in present.items()} | {"topics": await route_count(store, tenant)}
     return [_of_tenant(one, logged.get(one.node, {}), present if one is _holder(found) else {}) for one in found]
 
 

@@ -72,15 +72,16 @@ EMQ2_METRICS: Final[Mapping[str, Sources]] = {
 """Those of the document."""
 
 EMQ2_STATS: Final[Mapping[str, str]] = {
-    "clients": "sessions.connected",
+    "clients": "node.sessions.connected",
     "retained": "retained",
     "routes": "topics",
-    "sessions": "sessions",
-    "subscribers": "subscriptions",
-    "subscriptions": "subscriptions",
+    "sessions": "node.sessions",
+    "subscribers": "node.subscriptions",
+    "subscriptions": "node.subscriptions",
     "topics": "topics",
 }
-"""Gauges of ours, each of which has a ``count`` and a ``max``. A subscriber is a topic with one who holds it there,
+"""Gauges of ours, each of which has a ``count`` and a ``max``: of the node, but topics and retained messages, which
+every node has all of, as in the original. A subscriber is a topic with one who holds it there,
 a subscription one who holds with a topic: there are as many of both."""
 
 _ACKNOWLEDGEMENTS: Final = ("puback", "pubrec", "pubrel", "pubcomp")
@@ -137,15 +138,15 @@ EMQX4_METRICS: Final[Mapping[str, Sources]] = {
 }
 """Those of EMQX 4.3 and 4.4."""
 EMQX4_STATS: Final[Mapping[str, str]] = {
-    "connections": "sessions.connected",
-    "channels": "sessions.connected",
-    "sessions": "sessions",
+    "connections": "node.sessions.connected",
+    "channels": "node.sessions.connected",
+    "sessions": "node.sessions",
     "topics": "topics",
-    "suboptions": "subscriptions",
-    "subscribers": "subscriptions",
-    "subscriptions": "subscriptions",
+    "suboptions": "node.subscriptions",
+    "subscribers": "node.subscriptions",
+    "subscriptions": "node.subscriptions",
     "subscriptions.shared": "subscriptions.shared",
     "routes": "topics",
     "retained": "retained",
 }
-"""Gauges of ours, each of which has a ``count`` and a ``max``."""
+"""Gauges of ours, each of which has a ``count`` and a ``max``: of the node, but what every node has all of."""

@@ -142,7 +142,8 @@ class Duties:
         gauges = {
             "connections": len(server.connections),
             "sessions": len(node.sessions),
-            "sessions.connected": node.connected,
+            "sessions.connected": node.census.connected,
+            **node.census.gauges(node.name),
             "subscriptions": sum(r.subscriptions for r in node.routes.values()),
             "topics": sum(r.filters for r in node.routes.values()),
             "retained": sum(len(r.retained) for r in node.routes.values()),

@@ -18,6 +18,7 @@ from domain.session import At, SessionState, apply, continues
 from ingest.log.record import Applied
 from ingest.mqtt.outgoing import PUBACK, pubcomp, pubrec, pubrel
 from ingest.node import attach, cursors
+from ingest.node.census import Census
 from ingest.node.commands import Access, Commands
 from ingest.node.counters import Counters
 from ingest.node.delivery import Delivery
@@ -95,8 +96,7 @@ class Node:
         self._lineage: dict[int, int] = {}
         """The first incarnation of those that continue each other, by incarnation."""
         self.void_frames = 0
-        self.connected = 0
-        """Sessions online."""
+        self.census = Census()
         self.applied = [0] * partitions
         self.dues = Dues(self.sessions, self.homes, self.quotas, self.append, self.now)
         self._clock = (0, time.monotonic())
@@ -255,13 +255,13 @@ class Node:
         prior = session.state
         self._observe_will(prior, event, at)
         goes_on = continues(prior, event, at.time)
-        if prior is None or not prior.online:
-            self.connected += 1
+        self.census.leave(prior)
         if prior is not None and not goes_on:
             self.tenant(session.tenant).remove_all(session, prior.subscriptions)
             session.reset()
         previous, session.connection = session.connection, None
         session.state, _ = apply(prior, event, at)
+        self.census.enter(session.state)
         session.epoch = at.position
         session.persistent = event.expiry > 0
         session.behind = bool(session.outbox)
@@ -283,7 +283,9 @@ class Node:
         new = [s for s in granted if s.filter not in known]
         older = list(known)
         fresh = {s.filter for s in new}
+        self.census.leave(session.state)
         session.state, _ = apply(session.state, event, at)
+        self.census.enter(session.state)
         routes = self.tenant(event.tenant)
         for subscription in granted:
             routes.add(session, subscription)
@@ -313,7 +315,9 @@ class Node:
             routes.remove(session, topic_filter)
         if gone:
             self.homes[at.partition].left.append(attach.Left(session, at.position, list(self.applied), gone))
+        self.census.leave(session.state)
         session.state, _ = apply(session.state, event, at)
+        self.census.enter(session.state)
         if owner is not None:
             owner.unsubscribed(event)
 
@@ -322,10 +326,11 @@ class Node:
         if session is None or session.state is None or not session.state.online:
             return
         self._observe_will(session.state, event, at)
-        self.connected -= 1
+        self.census.leave(session.state)
         subscriptions = session.state.subscriptions
         session.connection = None
         session.state, _ = apply(session.state, event, at)
+        self.census.enter(session.state)
         home = self.homes[at.partition]
         home.dirty.discard(session)
         home.unsettled.discard(session)
@@ -347,8 +352,8 @@ class Node:
         if owner is not None:
             owner.ended()
         self._observe_will(session.state, event, at)
+        self.census.leave(session.state)
         if session.state.online:
-            self.connected -= 1
             home = self.homes[at.partition]
             home.dirty.discard(session)
             home.unsettled.discard(session)

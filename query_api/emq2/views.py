@@ -190,7 +190,7 @@ def monitored(numbers: Numbers) -> Monitored:
     node, gauges = numbers.node, numbers.gauges
     if not node.running:
         return Monitored(node.node, *[UNSET] * 7, STATUS[node.state], *[UNSET] * 3)  # type: ignore[call-arg, arg-type]
-    clients = gauges.get("sessions.connected", 0)
+    clients = gauges.get("node.sessions.connected", 0)
     return Monitored(
         name=node.node,
         otp_release=_release(node),
@@ -247,7 +247,7 @@ def plugin(module: Module) -> Plugin:
 def _clients(one: Listener, numbers: Numbers, everything: bool, alone: bool) -> int:
     if everything:
         return one.connections
-    return numbers.gauges.get("sessions.connected", 0) if alone else 0
+    return numbers.gauges.get("node.sessions.connected", 0) if alone else 0
 
 
 def _ended(numbers: Numbers) -> dict[str, int] | list[Any]:

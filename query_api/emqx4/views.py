@@ -240,7 +240,7 @@ def node_view(numbers: Numbers) -> NodeView:
     node, gauges = numbers.node, numbers.node.gauges
     if not node.running:
         return NodeView(node.node, STATUS[node.state])
-    connections = numbers.gauges.get("sessions.connected", 0)
+    connections = numbers.gauges.get("node.sessions.connected", 0)
     return NodeView(
         node=node.node,
         node_status=STATUS[node.state],

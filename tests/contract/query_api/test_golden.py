@@ -43,9 +43,10 @@ NODE: dict[str, Any] = {
     "listeners": '[{"name":"mqtt:tcp","protocol":"mqtt","address":"127.0.0.1","port":1883,"connections":3}]',
     "counters": '{"packets.connect.received":5,"packets.publish.received":2,"messages.received.qos1":2}',
     "gauges": """{"connections":3,"sessions":4,"sessions.connected":3,"subscriptions":3,"topics":2,"retained":1,
+        "node.sessions":4,"node.sessions.connected":3,"node.subscriptions":3,
         "host.load1_centi":193,"host.load5_centi":193,"host.load15_centi":189,"host.memory_bytes":72551000,
         "process.rss_bytes":51673825,"process.max_fds":256}""",
-    "maxima": '{"sessions.connected":7,"sessions":8}',
+    "maxima": '{"node.sessions.connected":7,"node.sessions":8}',
     "limits": '{"max_connections":1024,"max_inflight":16}',
     "plugins": '["acl","retainer"]',
 }

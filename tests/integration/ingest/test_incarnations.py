@@ -56,7 +56,7 @@ async def test_the_log_of_many_incarnations_folds_to_one_state(kafka: KafkaSetti
     }
     async with running(kafka) as (service, port), connected(port, "reader") as reader:
         assert [packet.payload for packet in await reader.messages(60)] == seen.payloads["writer"]
-        assert service.node.connected == 1
+        assert service.node.census.connected == 1
 
 
 async def test_a_node_that_has_not_begun_stops_at_once(kafka: KafkaSettings) -> None:

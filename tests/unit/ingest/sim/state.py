@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from domain.outbox import Outbox, partition_of_entry, retain_of
+from ingest.node.census import Census
 from ingest.node.node import Node
 from ingest.node.session import Session
 
@@ -25,9 +26,21 @@ def facts(node: Node) -> dict[str, Any]:
         },
         "subscriptions": sum(routes.subscriptions for routes in node.routes.values()),
         "open": sorted(name for home in node.homes for name in home.open),
-        "connected": node.connected,
+        "census": _census(node),
         "applied": list(node.applied),
     }
+
+
+def _census(node: Node) -> dict[str, dict[str, int]]:
+    """By node, what the census says: that which counting finds."""
+    recount = Census()
+    for session in node.sessions.values():
+        recount.enter(session.state)
+    names = {session.state.node for session in node.sessions.values() if session.state is not None} | {node.name}
+    found = {name: node.census.gauges(name) for name in names}
+    assert found == {name: recount.gauges(name) for name in names}
+    assert node.census.connected == recount.connected
+    return found
 
 
 def _session(session: Session) -> dict[str, Any]:
