@@ -1156,6 +1156,7 @@ class Client:
                 "received",
                 "refused",
                 "released",
+                "retain",
                 "sending",
                 "session_ended",
                 "subscribe",
@@ -1191,7 +1192,6 @@ class Client:
         *,
         tenant: str | None = None,
         client_id: str | None = None,
-                "retain",
         kind: list[
             Literal[
                 "clear_acl",
@@ -1210,6 +1210,7 @@ class Client:
                 "received",
                 "refused",
                 "released",
+                "retain",
                 "sending",
                 "session_ended",
                 "subscribe",
@@ -1228,4 +1229,3 @@ class Client:
             query={"tenant": tenant, "client_id": client_id, "kind": kind},
             headers={"Last-Event-Id": last_event_id},
         )
-                "retain",
