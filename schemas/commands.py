@@ -144,7 +144,8 @@ class CommandDone(Event, frozen=True, tag="command_done.1"):
     id: str
     outcome: str
     """``done``; ``not_found`` (no such session), ``not_connected``, ``wrong_user``; ``unknown`` (the home ended in
-    between); of ``retain`` also ``limit`` (there is no room) and ``stopped`` (the module retainer does not run)."""
+    between); of ``retain`` also ``limit`` (there is no room), ``stopped`` (the module retainer does not run), and
+    ``not_found`` (nothing is retained that could be cleared)."""
     codes: list[int] = []
     """Of ``subscribe`` and ``unsubscribe``, by filter: SUBACK and UNSUBACK codes of MQTT 5."""
     count: int = 0

@@ -297,6 +297,8 @@ class Commands:
         quotas, size = self._node.quotas, len(event.payload) + len(event.properties)
         if not quotas.retainer and not event.deliver:
             self._done(event, at.partition, Verdict(STOPPED))
+        elif not event.payload and not event.deliver and not self._is_retained(event):
+            self._done(event, at.partition, Verdict(NOT_FOUND))
         elif quotas.retainer and event.payload and not quotas.may_retain(event.tenant, event.topic, size):
             self._node.counters.totals["retained.refused"] += 1
             self._done(event, at.partition, Verdict(LIMIT))
@@ -316,6 +318,10 @@ class Commands:
                 event.payload,
             )
             self._node.append(at.partition, message, None, 256 + len(event.topic) + size)
+
+    def _is_retained(self, event: Retain) -> bool:
+        routes = self._node.routes.get(event.tenant)
+        return routes is not None and routes.retained.get(event.topic) is not None
 
     def _kick(self, session: Session, event: Kick) -> Verdict:
         if event.end_session:

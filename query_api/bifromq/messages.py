@@ -74,7 +74,8 @@ async def _retain(asked: Asked) -> ASGIResponse:
         )
     except TopicError as error:
         raise WordError(400) from error
-    _landed(outcome)
+    if payload or outcome.outcome != "not_found":  # nothing to clear is cleared
+        _landed(outcome)
     return answered(asked, "RETAINED" if payload else "CLEARED")
 
 

@@ -12,7 +12,6 @@ from msgspec import UNSET, Meta
 from domain.models.retained import key_of
 from query_api import keyset
 from query_api.access.principal import Permission
-from query_api.commands.order import keyed_id
 from query_api.errors import NotFoundError
 from query_api.native import outcomes, paging
 from query_api.native.log import payload_at
@@ -26,6 +25,8 @@ from query_api.store import Row
 from schemas.positions import position_text
 
 section: Final = Section("messages", writes=Permission.OPERATE)
+NAME: Final = "mqledger"
+"""In whose name is published unless something else is said."""
 
 
 class NewMessage(Given, frozen=True):
@@ -40,7 +41,7 @@ class NewMessage(Given, frozen=True):
     retain: bool = False
     deliver: bool = True
     """False: it is only retained."""
-    client_id: ClientId = "mqledger"
+    client_id: ClientId = NAME
     """In whose name; such a client need not exist."""
     report: bool = False
     """`count` tells how many sessions it matched."""
@@ -113,13 +114,8 @@ async def publish(call: Call) -> Reply:
 @section.command("DELETE", "/retained/{topic}", example=Example({"topic": "plant/1/on"}), headers=WritingHeaders)
 async def clear_retained(call: Call) -> Reply:
     """Forget the retained message of a topic; nobody is told."""
-    await call.asked.freshen()
-    asker, commands = outcomes.asker(call), call.asked.service.commands
-    # A repetition finds nothing any more, and gives the first outcome.
-    repeated = asker.key and await commands.find(call.tenant, keyed_id(call.tenant, asker.key))
-    if not repeated:
-        await _kept(call)
-    told = await commands.publish(asker, call.tenant, "mqledger", call.path["topic"], b"", retain=True, deliver=False)
+    topic, commands = call.path["topic"], call.asked.service.commands
+    told = await commands.publish(outcomes.asker(call), call.tenant, NAME, topic, b"", retain=True, deliver=False)
     return outcomes.reply(told)
 
 

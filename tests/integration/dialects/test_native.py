@@ -157,6 +157,16 @@ def test_a_retained_message_is_shown_and_cleared(api: Native, name: str) -> None
         assert client.expect_message(topic=name).payload == b"after"
 
 
+def test_what_was_retained_a_moment_ago_can_be_cleared(api: Native, name: str) -> None:
+    for _ in range(10):
+        api.ask("POST", "/messages", {"topic": name, "payload": "kept", "retain": True})
+        api.ask("DELETE", f"/retained/{name}")
+    with api.live.client(name) as client:
+        client.subscribed(name)
+        api.ask("POST", "/messages", {"topic": name, "payload": "after"})
+        assert client.expect_message(topic=name).payload == b"after"
+
+
 def test_sessions_end_that_have_been_away_for_long(api: Native, tenant_key: Native) -> None:
     assert tenant_key.ask("POST", "/expirations", {"away": 0})["count"] == 0
 
