@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 
@@ -97,7 +98,7 @@ def test_topics_have_no_more_levels_than_those_of_clients(live: Live) -> None:
         return answer.status, answer.body.decode()
 
     def asked(topic: str) -> list[object]:
-        plain = {"retain": False}
+        plain: dict[str, Any] = {"retain": False}
         emqx, emq = "/api/v4/mqtt/publish", "/api/v2/mqtt/publish"
         return [
             bifromq("/pub", topic),
@@ -119,7 +120,7 @@ def test_messages_are_no_longer_than_those_of_clients(live: Live) -> None:
 
     def asked(size: int) -> list[int]:
         payload = "x" * size
-        plain = {"retain": False}
+        plain: dict[str, Any] = {"retain": False}
         return [
             live.ask("bifromq", "POST", "/pub", RETAIN | {"topic": topic, "qos": "0"}, payload.encode()).status,
             published(live, "emqx4", "/api/v4/mqtt/publish", topic, payload, **plain).status,

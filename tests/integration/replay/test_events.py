@@ -286,10 +286,8 @@ async def test_commands_are_told_in_words(cli: Cli, kafka: KafkaSettings) -> Non
         await log.frame(0, [Publish("default", "http", order, "a/b", 1, True, False, False, b"", b"on")])
         await log.frame(0, [CommandDone("default", "c", "c0ffee", "done", [], 1)])
     kick, expire, publish, done = (line.split("  ", 2)[2].strip() for line in cli.run("events").lines)
-    assert (
-        kick
-        == "kick           c                     noisy, with its session, c0ffee of ada from 192.0.2.9 broker=b role=janitor"
-    )
+    told = "noisy, with its session, c0ffee of ada from 192.0.2.9 broker=b role=janitor"
+    assert kick == f"kick           c                     {told}"
     assert expire == "expire         t/                    sessions away for 60 s, c0ffee of ada from 192.0.2.9"
     assert publish.endswith("http                  a/b qos 1 retain only, on, c0ffee of ada from 192.0.2.9")
     assert done == "command_done   c                     c0ffee done, 1 of them"
