@@ -57,17 +57,20 @@ def import_(app: App, file: Path, role: str) -> None:
     """Add the accounts and API keys in FILE.
 
     FILE is an export of EMQX 4, or CSV with name,password,role,tenant. Those that exist stay as they
-    are. Documented default passwords are left out.
+    are. Documented default passwords are left out. What else FILE holds is not taken, and said not to be.
     """
     from query_api.access.principal import Role
+    from stack.cli_remote import printable
     from stack.imports import read
 
     found = read(file.read_bytes(), Role(role))
     outcomes = asyncio.run(_set(app.config.api, found.logins, "add")) if found.logins else []
     for login, outcome in outcomes:
-        click.echo(f"{login.name}: {'added' if outcome == 'done' else outcome}")
+        click.echo(f"{printable(login.name)}: {'added' if outcome == 'done' else outcome}")
     for name in found.left_out:
-        click.echo(f"{name}: left out, everybody knows its password", err=True)
+        click.echo(f"{printable(name)}: left out, everybody knows its password", err=True)
+    for what in found.not_taken:
+        click.echo(f"left out: {printable(what)}", err=True)
 
 
 def _administrator(name: str, password: str) -> Login:

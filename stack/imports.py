@@ -2,7 +2,7 @@
 
 A file of EMQX 4 (``emqx_ctl data export``) holds its applications with their secrets in clear. Anything else is CSV
 with the columns ``name``, ``password``, ``role`` and, if wanted, ``tenant``. What everybody knows is left out: the
-documented passwords of the originals.
+documented passwords of the originals. What else a file holds is not taken, and said not to be.
 """
 
 from __future__ import annotations
@@ -51,6 +51,15 @@ class _Export(msgspec.Struct):
     apps: list[_App]
 
 
+class _User(msgspec.Struct):
+    username: str
+
+
+ABOUT: Final = frozenset({"version", "date"})
+"""What an export says of itself."""
+HASHED: Final = "their passwords are hashes that can't be taken; `mqledger account add` gives new ones"
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What a file holds."""
@@ -58,6 +67,8 @@ class Found:
     logins: list[Login]
     left_out: list[str]
     """Names whose passwords everybody knows."""
+    not_taken: list[str]
+    """What else the file holds: a sentence without its point each, never with a value that may be secret."""
 
 
 def read(content: bytes, role: Role) -> Found:
@@ -67,10 +78,11 @@ def read(content: bytes, role: Role) -> Found:
     try:
         export = content.lstrip().startswith(b"{")
         logins = list(_of_export(content, role) if export else _of_table(content))
+        not_taken = list(_rest_of_export(content) if export else _rest_of_table(content))
     except (msgspec.DecodeError, UnicodeDecodeError, csv.Error) as error:
         raise StackError(f"The file can't be read: {error}.") from error
     usable = [one for one in logins if (one.name, one.password) not in KNOWN_TO_ALL]
-    return Found(usable, [one.name for one in logins if one not in usable])
+    return Found(usable, [one.name for one in logins if one not in usable], not_taken)
 
 
 def _of_export(content: bytes, role: Role) -> Iterator[Login]:
@@ -80,7 +92,27 @@ def _of_export(content: bytes, role: Role) -> Iterator[Login]:
         yield msgspec.convert({**given, "is_key": True, "expires": until}, Login)
 
 
+def _rest_of_export(content: bytes) -> Iterator[str]:
+    held = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    for name in sorted(held.keys() - {"apps"} - ABOUT):
+        value = msgspec.json.decode(held[name])
+        if name == "users" and value:
+            names = ", ".join(one.username for one in msgspec.convert(value, list[_User]))
+            yield f"users ({names}): {HASHED}"
+        elif value:
+            yield f"{name} ({len(value) if isinstance(value, list | dict) else 1}): no account and no API key"
+
+
 def _of_table(content: bytes) -> Iterator[Login]:
-    rows = csv.DictReader(io.StringIO(content.decode("utf-8-sig")), strict=True)
-    for row in rows:
+    for row in _rows(content):
         yield msgspec.convert({name: value for name, value in row.items() if name and value}, Login)
+
+
+def _rest_of_table(content: bytes) -> Iterator[str]:
+    for name in _rows(content).fieldnames or ():
+        if name not in Login.__struct_fields__:
+            yield f"column {name}: there is no such thing in an account"
+
+
+def _rows(content: bytes) -> csv.DictReader[str]:
+    return csv.DictReader(io.StringIO(content.decode("utf-8-sig")), strict=True)

@@ -37,6 +37,27 @@ def test_an_export_of_emqx_4() -> None:
         ),
     ]
     assert found.left_out == ["admin"], "everybody knows it"
+    assert found.not_taken == []
+
+
+def test_what_else_an_export_holds_is_told_without_its_secrets() -> None:
+    content = b"""{"version": "4.4", "date": "x", "apps": [], "rules": [],
+        "users": [{"username": "admin", "password": "aGFzaA==", "tags": "administrator"},
+                  {"username": "ann", "password": "aGFzaB==", "tags": ""}],
+        "auth_username": [{"username": "meter", "password": "aGFzaC=="}], "modules": {"a": 1, "b": 2},
+        "acl": "a text"}"""
+    assert read(content, Role.OPERATOR).not_taken == [
+        "acl (1): no account and no API key",
+        "auth_username (1): no account and no API key",
+        "modules (2): no account and no API key",
+        "users (admin, ann): their passwords are hashes that can't be taken; `mqledger account add` gives new ones",
+    ]
+
+
+def test_what_else_a_table_holds_is_told() -> None:
+    found = read(b"name,password,role,mail\nann,s3,viewer,ann@example.org\n", Role.VIEWER)
+    assert [one.name for one in found.logins] == ["ann"]
+    assert found.not_taken == ["column mail: there is no such thing in an account"]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +66,8 @@ def test_an_export_of_emqx_4() -> None:
         b"{",
         b"{}",
         b'{"apps": [{"id": "", "secret": "x"}]}',
+        b'{"apps": [], "users": [{"password": "aGFzaA=="}]}',
+        b'{"users": [{"username": "ann", "password": "aGFzaA=="}]}',
         b"name,password,role\nann,s3,king\n",
         b"name,password,role\nann,,viewer\n",
         b"name;password\nann;b\n",
