@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Request
 
-from domain.keys import TENANT_BYTES
+from domain.access import valid_tenant
 from query_api.access.principal import ALL_TENANTS, Permission, Principal
 from query_api.commands.outcome import Asker
 from query_api.dialect import Dialect
 from query_api.errors import ForbiddenError, InvalidError, TooLargeError, UnauthorizedError
 from query_api.freshness import Freshness
-from query_api.keyset import storable
 from query_api.requests import Query, parse_query, trimmed
 
 if TYPE_CHECKING:
@@ -134,10 +133,10 @@ class Asked:
 
     def of_tenant(self, name: str) -> str:
         """A tenant that the request names, if the caller may see it. Raises ForbiddenError, InvalidError."""
-        if not storable(name) or len(name.encode()) > TENANT_BYTES:
-            raise InvalidError("this is no name of a tenant")
         if not self.principal.sees(name):
             raise ForbiddenError("not a tenant of this account")
+        if not valid_tenant(name):
+            raise InvalidError("this is no name of a tenant")
         return name
 
     def everywhere(self) -> None:

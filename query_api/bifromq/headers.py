@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from domain.access import valid_tenant
 from query_api.asked import Asked
 from query_api.bifromq.answers import WordError
 from query_api.commands.outcome import Asker
@@ -57,9 +58,9 @@ def number(text: str) -> int:
 
 
 def tenant(asked: Asked) -> str:
-    """The tenant that is meant, which the caller may see. Raises WordError, InvalidError, ForbiddenError."""
+    """The tenant that is meant, which the caller may see. Raises WordError, ForbiddenError."""
     name = given(asked, "tenant_id")
-    if not name:
+    if not name or not valid_tenant(name):
         raise WordError(400)
     return asked.of_tenant(name)
 

@@ -31,7 +31,7 @@ def publish(live: Live, dialect: str, topic: str, payload: str, key: str, login:
 
 def received(client: Client, last: bytes) -> list[bytes]:
     """Payloads, up to the last."""
-    found = []
+    found: list[bytes] = []
     while not found or found[-1] != last:
         found.append(bytes(client.expect_message().payload))
     return found
