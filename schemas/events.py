@@ -239,7 +239,8 @@ class Received(Event, frozen=True, tag="received.1"):
 
 
 class Progress(Event, frozen=True, tag="progress.1"):
-    """How far the connected sessions of a partition are.
+    """How far the connected sessions of a partition are; or one that is away, when a subscription on behalf of it has
+    put retained messages into its queue.
 
     Persistent sessions connected under the frame's incarnation that are neither named here nor behind since an
     earlier ``progress`` have acknowledged everything below ``vector``. One that is behind stays behind until named.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from domain.session import At
 from ingest.node.session import Home, Session
-from schemas.events import Cursor, Progress
+from schemas.events import Behind, Cursor, Progress
 
 _SETTLED = Cursor([])
 
@@ -41,6 +41,21 @@ def _settle_the_rest(event: Progress, at: At, home: Home, lineage: Mapping[int, 
         settle(session, _SETTLED, event.vector)
         if not outbox:
             home.unsettled.discard(session)
+
+
+def of_away(session: Session, vector: list[int]) -> tuple[Progress, int]:
+    """How far a session is that is away, where its ``disconnected`` does not say all of it any more, and the bytes that
+    takes, about."""
+    assert session.outbox is not None
+    behind = Behind(session.tenant, session.client_id, session.epoch, session.outbox.cursor(vector))
+    return Progress(vector, [behind], False), 96 + 9 * len(vector) + size_of(behind)
+
+
+def size_of(behind: Behind) -> int:
+    """Bytes that a session takes in a ``progress``, about."""
+    cursor = behind.cursor
+    ids = sum(len(one.subscription_ids) for one in cursor.inflight)
+    return 96 + len(behind.client_id) + 9 * len(cursor.low) + 32 * len(cursor.inflight) + 5 * ids
 
 
 def settle(session: Session, cursor: Cursor, vector: list[int]) -> None:

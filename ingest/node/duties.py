@@ -14,6 +14,7 @@ from ingest.mqtt.connection import Connection
 from ingest.mqtt.listener import LISTENER
 from ingest.mqtt.server import Server
 from ingest.node import host
+from ingest.node.cursors import size_of
 from ingest.node.node import Node
 from ingest.node.session import Home, Session
 from ingest.plugins.modules import Modules
@@ -89,7 +90,7 @@ class Duties:
                 self._node.append(home.partition, Progress(vector, sessions, False), None, size)
                 sessions, size = [], base
             sessions.append(behind)
-            size += _size_of(behind)
+            size += size_of(behind)
         home.dirty = set()
         self._node.append(home.partition, Progress(vector, sessions), None, size)
 
@@ -112,9 +113,15 @@ class Duties:
             if _changed(connection):
                 connection.reported = connection.packets_in + connection.messages_out
                 rows.append((connection.partition, _row(connection, connection.measured())))
+                self._name_soon(connection.session)
         away, self._node.delivery.moved_away = self._node.delivery.moved_away, set()
         queues = [_queue_of(session) for session in away if session.connection is None]
         self._report(rows + [row for row in queues if row is not None])
+
+    def _name_soon(self, session: Session | None) -> None:
+        """The next progress names a session that is behind: who reads the log from its measurement on finds both."""
+        if session is not None and session.persistent and session.outbox:
+            self._node.homes[session.partition].dirty.add(session)
 
     def _turned(self) -> list[tuple[int, ClientCounters]]:
         """Rows of sessions whose queue has begun or ended: these are not left waiting for their turn to be measured."""
@@ -182,12 +189,6 @@ class Duties:
             limits=self._limits,
             plugins=self._modules.running,
         )
-
-
-def _size_of(behind: Behind) -> int:
-    cursor = behind.cursor
-    ids = sum(len(one.subscription_ids) for one in cursor.inflight)
-    return 96 + len(behind.client_id) + 9 * len(cursor.low) + 32 * len(cursor.inflight) + 5 * ids
 
 
 def _row(client: Connection | Session, counters: Counters) -> ClientCounters:

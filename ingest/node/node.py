@@ -229,6 +229,8 @@ class Node:
             targets = routes.cache.find(event.topic)
         if targets:
             self.delivery.fan_out(event, targets, frame.partition, frame.offset << 16 | index)
+        elif owner is not None:
+            self.counters.unmatched += 1
         if owner is not None:
             packet_id = event.packet_id
             owner.published(event, PUBACK[packet_id] if qos == 1 else pubrec(packet_id) if qos else b"")
@@ -291,7 +293,7 @@ class Node:
             routes.add(session, subscription)
         if owner is not None:
             owner.subscribed(event)
-        waiting = len(session.outbox.pending) if session.outbox is not None else 0
+        waiting = _pending(session)
         for subscription in granted:
             handling = subscription.retain_handling
             if handling == 0 or (handling == 1 and subscription.filter in fresh):
@@ -302,6 +304,18 @@ class Node:
         if self.delivery.catching_up and session.outbox is not None:
             late = session.late = session.late or []
             late += [(item, at.position) for item in islice(session.outbox.pending, waiting, None)]
+        elif at.incarnation in self.incarnations and session.persistent and _pending(session) > waiting:
+            self._name(session)
+
+    def _name(self, session: Session) -> None:
+        """A subscription has put into a queue what lies below every cursor: the log names it, so that it is found there
+        without a fold of everything."""
+        home = self.homes[session.partition]
+        if session.connection is not None:
+            home.dirty.add(session)
+        else:
+            progress, size = cursors.of_away(session, list(self.applied))
+            self.append(home.partition, progress, None, size)
 
     def _unsubscribed(self, event: Unsubscribed, at: At, owner: Any) -> None:
         session = self._session_of(event)
@@ -442,6 +456,10 @@ class Node:
         wills.observe(prior, event, at)
         if prior is not None and (due := wills.due.get(prior.epoch)) is not None:
             self.dues.note_will(at.partition, due)
+
+
+def _pending(session: Session) -> int:
+    return len(session.outbox.pending) if session.outbox is not None else 0
 
 
 def _first(session: Session, packet_id: int) -> bool:

@@ -1,0 +1,125 @@
+"""Whoever holds nothing finds in the log what the home of a session holds in memory, from any frame on."""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from domain.counting import Counting
+from domain.outbox import entry
+from domain.queue import Place, QueueFold, Waiting
+from domain.session import At, SessionState, apply
+from ingest.node.session import Session
+from schemas.frames import read_frame
+from schemas.parts import Subscription
+from schemas.positions import offset_of
+from tests.unit.ingest.sim.log import Log
+from tests.unit.ingest.sim.state import queue
+from tests.unit.ingest.sim.world import World
+from tests.unit.ingest.test_random_walks import Step, take, walk
+
+WALKS = int(os.environ.get("MQLEDGER_LONG_WALKS", "20"))
+
+
+def held_at(log: Log, session: Session, start: int) -> list[Subscription]:
+    """What a session was subscribed to before a frame of its partition, as the read models have it."""
+    state: SessionState | None = None
+    for record in log.records[session.partition][:start]:
+        header = read_frame(record.headers, record.value).header
+        for index, event in read_frame(record.headers, record.value).events():
+            if (getattr(event, "tenant", ""), getattr(event, "client_id", "")) == session.key:
+                at = At(record.partition, record.offset << 16 | index, record.timestamp, header.node, 0)
+                state, _ = apply(state, event, at)
+    return [] if state is None else [one.options for one in state.subscriptions.values()]
+
+
+def folded(log: Log, session: Session, start: int) -> QueueFold:
+    """The own events of a session from a frame of its partition on."""
+    assert session.state is not None
+    fold = QueueFold(
+        *session.key, session.partition, session.state.created, session.state.node, held_at(log, session, start)
+    )
+    for record in log.records[session.partition][start:]:
+        frame = read_frame(record.headers, record.value)
+        fold.fold(record.offset, record.timestamp, frame.header, frame.lifecycle())
+    return fold
+
+
+def waiting(log: Log, fold: QueueFold) -> Iterator[Waiting]:
+    """What is at or above the base and waits."""
+    assert fold.base is not None
+    for partition, low in enumerate(fold.base.low):
+        counting = Counting()
+        for record in log.records[partition][offset_of(low) :]:
+            frame = read_frame(record.headers, record.value)
+            for position, message in counting.fold(record.offset, record.timestamp, frame.header, frame.events()):
+                at = Place(partition, position, frame.header.depends, record.timestamp)
+                if position >= low and (found := fold.judge(message, at)) is not None:
+                    yield found
+
+
+def listed(log: Log, fold: QueueFold) -> dict[str, object]:
+    """The same as :func:`queue` gives of a session."""
+    sent: list[tuple[int, int, int]] = []
+    held: dict[tuple[int, bool], list[int]] = {}
+    for one in [*fold.named(), *waiting(log, fold)]:
+        item = entry(one.partition, one.position, one.qos, one.retain)
+        if one.packet_id:
+            sent.append((one.packet_id, item, one.state))
+        else:
+            held.setdefault((one.partition, one.retain), []).append(item)
+    return {"sent": sent, "waiting": held}
+
+
+def check(world: World, chance: random.Random, reported: bool, seen: Counter[str]) -> None:
+    """Every session whose order nothing leaves open, from a few frames."""
+    broker = world.broker
+    if not broker.journal.idle or broker.node.applied != world.log.ends:
+        return
+    for key, session in broker.node.sessions.items():
+        if world.expect.known[key[1]].mixed or not session.persistent or (session.connection and not reported):
+            continue
+        end = len(world.log.records[session.partition])
+        for start in {0, *(chance.randrange(end) for _ in range(3))}:
+            fold = folded(world.log, session, start)
+            if fold.base is None or not fold.covers(fold.base):
+                assert start > offset_of(session.state.created), (key, start)  # type: ignore[union-attr]
+                continue
+            live = queue(session)
+            assert listed(world.log, fold) == live, (key[1], start, fold.base)
+            seen["online" if session.connection else "away"] += 1
+            seen["sent"] += len(live["sent"])
+            seen["waiting"] += sum(map(len, live["waiting"].values()))
+
+
+def go(steps: list[Step], seed: int, seen: Counter[str]) -> AssertionError | None:
+    """What goes wrong on a walk."""
+    world, chance = World(), random.Random(seed)
+    try:
+        for number, step in enumerate(steps):
+            take(world, step)
+            if number % 5 == 0:
+                world.step(world.broker.duties.measure)
+            if step[0] in ("flow", "rest"):
+                check(world, chance, step[0] == "rest", seen)
+    except AssertionError as error:
+        return error
+    finally:
+        world.close()
+    return None
+
+
+@pytest.mark.timeout(3_600)
+def test_the_log_has_the_queue_that_the_home_has() -> None:
+    """Given any walk, when nothing waits for the log, then both say the same of each session."""
+    seen: Counter[str] = Counter()
+    for seed in range(WALKS):
+        steps = walk(seed)
+        error = go(steps, seed, seen)
+        if error is not None:
+            raise AssertionError(f"walk {seed}") from error
+    assert min(seen[name] for name in ("online", "away", "sent", "waiting")) > 100, seen
