@@ -38,7 +38,9 @@ PACKETS_RECEIVED: Final[Sources] = tuple(f"packets.{kind}.received" for kind in 
 PACKETS_SENT: Final[Sources] = tuple(f"packets.{kind}.sent" for kind in _SENT)
 MESSAGES_RECEIVED: Final[Sources] = tuple(f"messages.received.qos{qos}" for qos in (0, 1, 2))
 MESSAGES_SENT: Final[Sources] = tuple(f"messages.sent.qos{qos}" for qos in (0, 1, 2))
-MESSAGES_DROPPED: Final[Sources] = ("messages.dropped.",)
+DELIVERIES_DROPPED: Final[Sources] = ("messages.dropped.",)
+MESSAGES_DROPPED: Final[Sources] = (*DELIVERIES_DROPPED, "messages.unmatched")
+"""The originals count what nobody has subscribed to as well."""
 
 EMQ2_METRICS: Final[Mapping[str, Sources]] = {
     "bytes/received": ("bytes.received",),
@@ -109,13 +111,13 @@ EMQX4_METRICS: Final[Mapping[str, Sources]] = {
     "messages.publish": MESSAGES_RECEIVED,
     "messages.dropped": MESSAGES_DROPPED,
     "messages.dropped.expired": ("messages.dropped.expired",),
-    "messages.dropped.no_subscribers": (),
+    "messages.dropped.no_subscribers": ("messages.unmatched",),
     "messages.forward": (),
     "messages.retained": ("messages.retained",),
     "messages.delayed": (),
     "messages.delivered": MESSAGES_SENT,
-    "messages.acked": ("packets.puback.received", "packets.pubcomp.received"),
-    "delivery.dropped": MESSAGES_DROPPED,
+    "messages.acked": ("packets.puback.received", "packets.pubcomp.received", "-missed.puback", "-missed.pubcomp"),
+    "delivery.dropped": DELIVERIES_DROPPED,
     "delivery.dropped.no_local": (),
     "delivery.dropped.too_large": ("messages.dropped.packet_too_large",),
     "delivery.dropped.qos0_msg": ("messages.dropped.slow_consumer", "messages.dropped.log_away"),

@@ -31,6 +31,8 @@ class Counters:
         """By packet type, the upper half of a packet's first byte [MQTT-2.1.2]; PUBLISH is in ``messages_out``."""
         self.messages_out = [0, 0, 0]
         """PUBLISH packets sent, by QoS."""
+        self.unmatched = 0
+        """Messages of clients of this node that no subscription matched."""
         self.bytes_in = 0
         self.bytes_out = 0
 
@@ -61,6 +63,7 @@ class Counters:
             **self.totals,
             "bytes.received": self.bytes_in,
             "bytes.sent": self.bytes_out,
+            "messages.unmatched": self.unmatched,
             **{f"messages.sent.qos{qos}": count for qos, count in enumerate(self.messages_out)},
             **{f"packets.{name}.received": received.get(name, 0) for name in RECEIVED},
             **{f"packets.{name}.sent": count for name, count in sent.items()},

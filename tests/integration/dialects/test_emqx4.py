@@ -19,7 +19,7 @@ import asyncpg
 import httpx
 import pytest
 
-from ingest.mqtt.codec import DisconnectPacket, ProtocolVersion, PublishPacket
+from ingest.mqtt.codec import DisconnectPacket, ProtocolVersion, PubackPacket, PublishPacket
 from stack.local.ports import free_port
 from tests.contract.query_api.client import Answer
 from tests.integration.dialects.live import NODE, Live
@@ -372,6 +372,27 @@ def test_a_ban_begins_and_ends_within_the_calendar(live: Live) -> None:
     assert live.ask("fluxmq", "GET", "/api/mqledger/v1/bans/clientid/banned-later").json()["until"].startswith("3000-")
     assert ask(live, "POST", "/banned", {**who, "until": 253_402_300_799})["data"]["until"] == 253_402_300_799
     assert ask(live, "DELETE", "/banned/clientid/banned-later") == {"code": 0}
+
+
+def test_metrics_count_what_nobody_has_subscribed_to(live: Live) -> None:
+    def metrics() -> dict[str, int]:
+        found: dict[str, int] = ask(live, "GET", f"/nodes/{NODE}/metrics")["data"]
+        return found
+
+    before = metrics()
+    with live.client("unheard") as client:
+        client.subscribed("unheard/by/others", qos=1)
+        client.publish("unheard/by/all", b"", qos=1)
+        client.publish("unheard/by/others", b"", qos=1)
+        client.expect_message(topic="unheard/by/others")
+        client.send(PubackPacket(777))
+        names = ("messages.dropped", "messages.dropped.no_subscribers", "messages.acked", "packets.puback.missed")
+
+        def counted() -> bool:
+            now = metrics()
+            return [now[name] - before[name] for name in names] == [1, 1, 1, 1]
+
+        eventually_sync(counted)
 
 
 # A client of theirs
