@@ -10,7 +10,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from ingest.log.damage import naming_damage
+from ingest.log.damage import Fetching
 from ingest.log.poison import NOTHING, Poison
 from schemas.events import AnyEvent
 from schemas.frames import Frame, FrameError, read_frame
@@ -74,6 +74,7 @@ class LogReader:
             fetch_max_wait_ms=100,
             check_crcs=True,
         )
+        self._fetching = Fetching(self._consumer)
         self._lock = asyncio.Lock()
 
     async def start(self) -> None:
@@ -111,8 +112,7 @@ class LogReader:
             try:
                 at = start
                 while at < stop:
-                    with naming_damage(self._consumer):
-                        batches = await self._consumer.getmany(tp, timeout_ms=1_000, max_records=_BATCH)
+                    batches = await self._fetching.getmany(tp, timeout_ms=1_000, max_records=_BATCH)
                     for record in batches.get(tp, ()):
                         if record.offset >= stop:
                             return
@@ -133,7 +133,7 @@ class LogReader:
             LostRecordsError: records that frames depend on are not in the log any more, and likewise.
         """
         async with self._lock:
-            merge = _Merge(self._consumer, self._partitions, starts, stops, self._poison)
+            merge = _Merge(self._consumer, self._fetching, self._partitions, starts, stops, self._poison)
             try:
                 async for read in merge.run():
                     progress(1)
@@ -170,9 +170,16 @@ class _Merge:
     follows, in order."""
 
     def __init__(
-        self, consumer: Any, partitions: list[Any], starts: list[int], stops: list[int], poison: Poison
+        self,
+        consumer: Any,
+        fetching: Fetching,
+        partitions: list[Any],
+        starts: list[int],
+        stops: list[int],
+        poison: Poison,
     ) -> None:
         self._consumer = consumer
+        self._fetching = fetching
         self._poison = poison
         self._partitions = partitions
         self._stops = stops
@@ -207,10 +214,9 @@ class _Merge:
             ]
             for p, tp in enumerate(self._partitions):
                 (self._consumer.resume if p in hungry else self._consumer.pause)(tp)
-            with naming_damage(self._consumer):
-                batches = await self._consumer.getmany(
-                    *[self._partitions[p] for p in hungry], timeout_ms=500, max_records=_BATCH * len(starving)
-                )
+            batches = await self._fetching.getmany(
+                *[self._partitions[p] for p in hungry], timeout_ms=500, max_records=_BATCH * len(starving)
+            )
             for tp, records in batches.items():
                 for record in records:
                     if record.offset < self._stops[tp.partition]:

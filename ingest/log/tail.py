@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from domain.admin import AdminState
 from domain.commands import DONE
-from ingest.log.damage import naming_damage
+from ingest.log.damage import Fetching
 from ingest.log.poison import Poison
 from ingest.log.reader import LogTruncatedError
 from schemas.admin import AdminEvent
@@ -68,12 +68,14 @@ class Tail:
             fetch_max_wait_ms=_POLL_MS,
             check_crcs=True,
         )
+        self._fetching = Fetching(self._consumer)
 
     async def start(self) -> None:
         """Connect, remember where ``mq.nodes`` ends, and fold ``mq.admin`` to its end.
 
         Raises:
             DamagedRecordError: a record of ``mq.admin`` can't be read, and no setting lets go on without it.
+            DamagedLogError: its bytes are not what was written.
             LogTruncatedError: ``mq.admin`` does not begin at its beginning.
         """
         consumer, both = self._consumer, (self._admin, self._nodes)
@@ -136,8 +138,7 @@ class Tail:
                     log.warning("a bell rang, and the log cannot be read", extra={"error": repr(error)})
 
     async def _take(self, *partitions: TopicPartition) -> list[Any]:
-        with naming_damage(self._consumer):
-            batches = await self._consumer.getmany(*partitions, timeout_ms=_POLL_MS, max_records=_BATCH)
+        batches = await self._fetching.getmany(*partitions, timeout_ms=_POLL_MS, max_records=_BATCH)
         return [record for records in batches.values() for record in records]
 
     async def _back_into_range(self, error: OffsetOutOfRangeError) -> None:
