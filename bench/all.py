@@ -37,6 +37,7 @@ COMMANDS = (
     Command("delivery"),
     Command("latency"),
     Command("connects"),
+    Command("crowd"),
     Command("idle"),
     Command("visible"),
     Command("command"),

@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,7 @@ from bench import children
 from bench.load.links import Address, raise_open_files
 from bench.load.meter import BROKER, Groups
 from bench.machine import commit, installed
+from schemas.settings import KafkaSettings
 
 LOOPBACK = "127.0.0.1"
 OPEN_FILES = 12_000
@@ -45,8 +46,14 @@ class Target:
 
 
 @contextmanager
-def mqledger(services: Sequence[str] = ("ingest",)) -> Iterator[Target]:
+def mqledger(
+    services: Sequence[str] = ("ingest",),
+    changes: Mapping[str, str] | None = None,
+    prepare: Callable[[KafkaSettings], None] | None = None,
+) -> Iterator[Target]:
     """Our broker with 'ingest' and, when named, 'projector' and 'api'; all stopped and removed on leaving.
+
+    ``changes`` are further settings as variables; ``prepare`` may write to the log before a service starts.
 
     Where there was a projector, its read models are compared with a fresh fold of the log at the end: figures of wrong
     models are worth nothing. Raises ChildFailedError when they differ, or when something did not start.
@@ -56,8 +63,10 @@ def mqledger(services: Sequence[str] = ("ingest",)) -> Iterator[Target]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="mqledger-bench-")))
         environment, groups = stack.enter_context(_local(folder))
-        environment |= settings(ports)
+        environment |= settings(ports) | dict(changes or {})
         _once("topics", folder, environment)
+        if prepare is not None:
+            prepare(KafkaSettings(bootstrap=environment["MQLEDGER_KAFKA__BOOTSTRAP"]))
         if "projector" in services:
             _once("migrate", folder, environment)
         for name in ("ingest", "projector", "api"):

@@ -51,11 +51,13 @@ class Link:
     rest: bytes = b""
 
     @classmethod
-    def open(cls, address: Address, name: str) -> Link:
-        """A connection under way; it is open once it is writable."""
+    def open(cls, address: Address, name: str, host: str = "") -> Link:
+        """A connection under way, from an address of this machine if one is named; it is open once it is writable."""
         made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         made.setblocking(False)
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if host:
+            made.bind((host, 0))
         code = made.connect_ex((address.host, address.port))
         if code not in (0, errno.EINPROGRESS):
             made.close()

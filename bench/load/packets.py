@@ -49,15 +49,24 @@ def packet(first_byte: int, body: bytes) -> bytes:
 
 
 def connect(
-    client_id: str, version: Version = 4, *, clean: bool = True, keep_alive: int = LONGEST_KEEP_ALIVE, expiry: int = 0
+    client_id: str,
+    version: Version = 4,
+    *,
+    clean: bool = True,
+    keep_alive: int = LONGEST_KEEP_ALIVE,
+    expiry: int = 0,
+    login: tuple[str, str] | None = None,
 ) -> bytes:
-    """CONNECT; ``expiry`` in seconds goes with version 5 only, where a session without it ends with its connection."""
+    """CONNECT; ``expiry`` in seconds goes with version 5 only, where a session without it ends with its connection.
+
+    ``login`` is user and password.
+    """
     properties = b""
     if version == 5:
         properties = b"\x05\x11" + expiry.to_bytes(4, "big") if expiry else b"\x00"
-    flags = 0x02 if clean else 0x00
+    flags = (0x02 if clean else 0x00) | (0xC0 if login else 0x00)
     variable = prefixed("MQTT") + bytes([version, flags]) + keep_alive.to_bytes(2, "big") + properties
-    return packet(0x10, variable + prefixed(client_id))
+    return packet(0x10, variable + b"".join(map(prefixed, (client_id, *(login or ())))))
 
 
 def publish(topic: str, payload: bytes, version: Version = 4, *, qos: QoS, packet_id: int = 0) -> bytes:

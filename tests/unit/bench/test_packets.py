@@ -19,6 +19,12 @@ def test_connect_5_with_expiry() -> None:
     assert made == bytes.fromhex("101400044d5154540500003c05 1100000e10 00026162")
 
 
+def test_connect_with_user_and_password() -> None:
+    """Flags 0x80 and 0x40, and both behind the client id, in this order [MQTT-3.1.3-1]."""
+    made = packets.connect("ab", keep_alive=60, login=("u", "pw"))
+    assert made == bytes.fromhex("1015 00044d515454 04c2003c 00026162 000175 00027077")
+
+
 def test_connect_5_without_expiry_has_no_properties() -> None:
     """An empty property list is one zero byte."""
     assert packets.connect("ab", 5, keep_alive=60) == bytes.fromhex("100f00044d5154540502003c00 00026162")
