@@ -11,6 +11,8 @@ from typing import Final
 _BAD_ESCAPE: Final = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _ESCAPE: Final = re.compile(rb"%([0-9A-Fa-f]{2})")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_LONGEST: Final = len(str(2**63))
+_MORE_THAN_THERE_IS: Final = 10**18
 
 SPACES: Final = "".join(
     chr(point)
@@ -53,14 +55,17 @@ def trimmed(query: Query, name: str) -> str:
 
 
 def non_negative(text: str) -> int | None:
-    """A decimal number, leading zeros and sign allowed; None when it is something else or negative."""
+    """A decimal number, leading zeros and sign allowed; None when it is something else, negative, or above 64 bits with
+    sign, as the original reads it. What is more than there can be of anything is told as 10**18."""
     if not _NUMBER.fullmatch(text):
         return None
     negative, digits = text[0] == "-", text.lstrip("+-").lstrip("0")
     if not digits:
         return 0
-    # Longer ones are more than there can be of anything, and int() refuses very long ones.
-    return None if negative else int(digits[:18]) if len(digits) <= 18 else 10**18
+    # The length first: int() refuses very long ones.
+    if negative or len(digits) > _LONGEST or int(digits) >= 2**63:
+        return None
+    return min(int(digits), _MORE_THAN_THERE_IS)
 
 
 def tail(raw_path: bytes, base: bytes) -> bytes | None:

@@ -1,8 +1,9 @@
 """Statistics, cluster and overview: shapes and where their numbers come from.
 
 Numbers that the log proves come from totals and metrics of the tenant; those that only nodes know (packets, bytes
-on the wire, errors) are sums over the nodes' latest heartbeats and concern all tenants. What nobody reports
-is left out rather than called 0. Queues and AMQP do not exist here yet, and so are left out too.
+on the wire, errors) are sums over the nodes' latest heartbeats and concern all tenants. A caller of one tenant is told
+what the log proves of it instead: publishes and the bytes of their payloads, and 0 for what nobody can tell apart.
+Queues and AMQP do not exist here yet, and so are left out.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import msgspec
-from msgspec import UNSET, UnsetType
 
 from query_api.fluxmq.views import Count, View
 
@@ -19,6 +19,8 @@ OVERDUE_INTERVALS: Final = 3
 OVERDUE_MARGIN_MS: Final = 5000
 NO_NODE: Final = "single-node"
 """What the original calls a node without a cluster; here the id while no node has ever reported."""
+UNREADABLE: Final = ("errors.protocol.malformed_packet", "errors.protocol.packet_too_large")
+"""Counters of nodes, among ``errors.protocol``: what was received was no packet, or none that is taken."""
 
 
 class Connections(View, frozen=True):
@@ -32,39 +34,39 @@ class Connections(View, frozen=True):
 class Traffic(View, frozen=True):
     """MQTT packets, or bytes on the wire, since the nodes started."""
 
-    received: Count | UnsetType
-    sent: Count | UnsetType
+    received: Count
+    sent: Count
 
 
 class MqttMessages(View, frozen=True):
     """MQTT packets, and PUBLISH packets among them; received publishes are those in the log."""
 
-    received: Count | UnsetType
-    sent: Count | UnsetType
+    received: Count
+    sent: Count
     publish_received: Count
-    publish_sent: Count | UnsetType
+    publish_sent: Count
 
 
 class Errors(View, frozen=True):
-    """Errors of peers."""
+    """Errors of peers who sent packets that they may not send."""
 
-    protocol: Count | UnsetType
+    protocol: Count
 
 
 class MqttSubscriptions(View, frozen=True):
     """What is held now."""
 
     active: Count
-    retained_messages: Count | UnsetType
+    retained_messages: Count
 
 
 class MqttErrors(View, frozen=True):
-    """Errors of MQTT peers by kind."""
+    """Errors of MQTT peers by kind; those of packets that can't be read are no others, as in the original."""
 
-    protocol: Count | UnsetType
-    auth: Count | UnsetType
-    authz: Count | UnsetType
-    packet: Count | UnsetType
+    protocol: Count
+    auth: Count
+    authz: Count
+    packet: Count
 
 
 class Mqtt(View, frozen=True):
@@ -168,19 +170,27 @@ class Numbers:
     metrics: dict[str, int]
     nodes: list[NodeRow]
     now: int
+    everything: bool
+    """Whether what nodes count for all tenants may be told; their counters and gauges are empty otherwise."""
 
-    def counter(self, name: str) -> int | UnsetType:
-        """The sum of a counter over the nodes that report it."""
-        return _sum([node.counters[name] for node in self.nodes if name in node.counters])
+    def counter(self, *names: str) -> int:
+        """The sum of counters over the nodes."""
+        return sum(node.counters.get(name, 0) for node in self.nodes for name in names)
 
-    def packets(self, direction: str) -> int | UnsetType:
-        """Packets of all types, ``received`` or ``sent``."""
+    def packets(self, direction: str) -> int:
+        """Packets of all types, ``received`` or ``sent``; of one tenant the received publishes."""
+        if not self.everything:
+            return self.published() if direction == "received" else 0
         counters = (counter for node in self.nodes for counter in node.counters.items())
-        return _sum([value for name, value in counters if name.startswith("packets.") and name.endswith(direction)])
+        return sum(value for name, value in counters if name.startswith("packets.") and name.endswith(direction))
 
-    def retained(self) -> int | UnsetType:
+    def bytes_received(self) -> int:
+        """Bytes on the wire; of one tenant those of payloads."""
+        return self.counter("bytes.received") if self.everything else self.metrics.get("bytes.published", 0)
+
+    def retained(self) -> int:
         """Retained messages; every node folds all of them, so the highest count is that of the most recent fold."""
-        return max((node.gauges["retained"] for node in self.nodes if "retained" in node.gauges), default=UNSET)
+        return max((node.gauges.get("retained", 0) for node in self.nodes), default=0)
 
     def published(self) -> int:
         """PUBLISH packets of clients in the log."""
@@ -200,7 +210,7 @@ def numbers(totals: str, metrics: str, nodes: str, now: int, everything: bool = 
     found = _NODES.decode(nodes)
     if not everything:
         found = [msgspec.structs.replace(node, counters={}, gauges={}) for node in found]
-    return Numbers(_COUNTS.decode(totals), _COUNTS.decode(metrics), found, now)
+    return Numbers(_COUNTS.decode(totals), _COUNTS.decode(metrics), found, now, everything)
 
 
 def stats(given: Numbers) -> Stats:
@@ -211,16 +221,15 @@ def stats(given: Numbers) -> Stats:
         disconnections=given.metrics.get("disconnected", 0),
     )
     packets = Traffic(given.packets("received"), given.packets("sent"))
-    wire = Traffic(given.counter("bytes.received"), given.counter("bytes.sent"))
-    protocol_errors = given.counter("errors.protocol")
+    wire = Traffic(given.bytes_received(), given.counter("bytes.sent"))
+    unreadable = given.counter(*UNREADABLE)
+    protocol_errors = given.counter("errors.protocol") - unreadable
     mqtt = Mqtt(
         connections=connections,
         messages=MqttMessages(packets.received, packets.sent, given.published(), given.counter("packets.publish.sent")),
         bytes=wire,
         subscriptions=MqttSubscriptions(given.totals.get("subscriptions", 0), given.retained()),
-        errors=MqttErrors(
-            protocol_errors, given.counter("errors.auth"), given.counter("errors.authz"), given.counter("errors.packet")
-        ),
+        errors=MqttErrors(protocol_errors, given.counter("errors.auth"), given.counter("errors.authz"), unreadable),
     )
     return Stats(given.uptime(), connections, packets, wire, Errors(protocol_errors), ByProtocol(mqtt))
 
@@ -245,7 +254,3 @@ def overview(given: Numbers) -> Overview:
         stats=all_stats,
         cluster=OverviewNodes(known.nodes),
     )
-
-
-def _sum(values: list[int]) -> int | UnsetType:
-    return sum(values) if values else UNSET

@@ -41,7 +41,11 @@ def fill(tables: Tables) -> int:
             )
         ],
     )
-    counters = {"packets.connect.received": 15, "packets.publish.received": 130, "packets.publish.sent": 70}
+    counters = {
+        "packets.connect.received": 15, "packets.publish.received": 130, "packets.publish.sent": 70,
+        "errors.protocol": 9, "errors.protocol.malformed_packet": 2, "errors.protocol.packet_too_large": 1,
+        "errors.protocol.protocol_error": 6, "errors.auth": 3, "errors.authz": 4,
+    }  # fmt: skip
     tables.insert(
         "nodes",
         [
@@ -69,15 +73,20 @@ def test_statistics(api: Api, tables: Tables) -> None:
     assert 59 < shown["uptime_seconds"] < 120
     assert shown["connections"] == {"current": 2, "total": 15, "disconnections": 13}
     assert shown["messages"] == {"received": 290, "sent": 140}
-    assert shown["bytes"] == {"received": 2000}
+    assert shown["bytes"] == {"received": 2000, "sent": 0}
     mqtt = shown["by_protocol"]["mqtt"]
     assert mqtt["messages"] == {"received": 290, "sent": 140, "publish_received": 123, "publish_sent": 140}
     assert mqtt["subscriptions"] == {"active": 9, "retained_messages": 7}
+    assert mqtt["errors"] == {"protocol": 12, "auth": 6, "authz": 8, "packet": 6}
+    assert shown["errors"] == {"protocol": 12}
 
 
-def test_what_nobody_reports_is_left_out(api: Api) -> None:
+def test_what_nobody_reports_is_0(api: Api) -> None:
     shown = api.get("/api/v1/stats").json()
-    assert shown["messages"] == shown["bytes"] == shown["errors"] == {}
+    assert shown["messages"] == shown["bytes"] == {"received": 0, "sent": 0}
+    assert shown["errors"] == {"protocol": 0}
+    mqtt = shown["by_protocol"]["mqtt"]
+    assert mqtt["errors"] == {"protocol": 0, "auth": 0, "authz": 0, "packet": 0}
     assert shown["connections"] == {"current": 0, "total": 0, "disconnections": 0}
 
 
