@@ -142,6 +142,8 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     count: int
     done_at: str | None
     """RFC 3339, in UTC."""
+    partitions: list[PartOfLog]
+    """One, or all of them for what concerns a whole tenant; none for a change of administration."""
 
 
 class CommandPage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -475,6 +477,15 @@ class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Give it as `at_least` to read what the command did."""
     command: str
     """Path of the command."""
+
+
+class PartOfLog(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """What a partition of the log said of a command."""
+
+    partition: int
+    outcome: str
+    """Empty while it has said nothing."""
+    count: int
 
 
 class Plugin(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -7,6 +7,7 @@ still be done until its ``not_after``; from then on every reader takes it for vo
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
@@ -43,8 +44,14 @@ _KEYS: Final = {
     **dict.fromkeys(("rule", "node", "listener"), NAME_BYTES),
 }
 """Fields of events that are keys of tables, with the most bytes of each; of others MOST_TEXT_BYTES."""
+EXPIRE: Final = "expire"
+"""The verb that concerns every partition."""
+CLOCKS_MS: Final = 60_000
+"""By how much the clocks of Kafka and of the API may differ, for what is void to be taken as such without the log."""
 MOST_FILTERS: Final = 1_000
 MOST_LEVELS: Final = 65_535
+
+logger = logging.getLogger(__name__)
 
 
 class Commands:
@@ -186,8 +193,11 @@ class Commands:
         rows = await self._rows(command_id)
         if not rows or (tenant != "*" and any(row["tenant"] != tenant for row in rows)):
             return None
-        wanted = range(self._partitions) if rows[0]["verb"] == "expire" else [row["partition"] for row in rows]
-        return self._outcome(command_id, rows, wanted) or Outcome(command_id, False, PENDING)
+        return self._outcome(command_id, rows, self._wanted(rows))
+
+    def _wanted(self, rows: Sequence[Row]) -> Sequence[int]:
+        """The partitions that a command with these rows concerns."""
+        return range(self._partitions) if rows[0]["verb"] == EXPIRE else [row["partition"] for row in rows]
 
     # How
 
@@ -199,12 +209,30 @@ class Commands:
     ) -> Outcome:
         order = self._order(asker, tenant, make)
         self._require()
-        if (told := await self._repetition(order)) is not None:
-            return told if told.known else await self._told(order, partitions, lambda: True)
-        event = make(order)
-        landed = await asyncio.gather(*(self._append(partition, event) for partition in partitions))
-        position = {one.partition: one.offset + 1 for one in landed}
+        told = await self._repetition(order)
+        if told is not None and told.known:
+            return told
+        # Of an earlier one that some partitions did not take, they get it now; who has it knows its id.
+        left = partitions if told is None else [one for one in partitions if one not in told.parts]
+        position = await self._everywhere(make(order), left)
+        if len(position) < len(left):
+            return Outcome(order.id, False, PENDING, position=self._sealed(position))
         return await self._told(order, partitions, lambda: self._covers(position), position=position)
+
+    async def _everywhere(self, event: AnyEvent, partitions: Sequence[int]) -> dict[int, int]:
+        """Append to all of these partitions: those that took it, with the offsets behind it.
+
+        Raises TooLargeError, and UnavailableError when none took it.
+        """
+        done = await asyncio.gather(*(self._append(one, event) for one in partitions), return_exceptions=True)
+        failed = [one for one in done if isinstance(one, BaseException)]
+        if failed and (len(failed) == len(done) or not all(isinstance(one, UnavailableError) for one in failed)):
+            raise failed[0]
+        if failed:
+            logger.warning(
+                "some partitions took no command", extra={"partitions": len(failed), "error": str(failed[0])}
+            )
+        return {one.partition: one.offset + 1 for one in done if isinstance(one, Landed)}
 
     def _order(self, asker: Asker, tenant: str, make: Callable[[Order], AnyEvent | AdminEvent]) -> Order:
         now = time.time_ns() // 1_000_000
@@ -237,8 +265,7 @@ class Commands:
         if not rows:
             return None
         _same(order, rows)
-        wanted = range(self._partitions) if rows[0]["verb"] == "expire" else [row["partition"] for row in rows]
-        return self._outcome(order.id, rows, wanted) or Outcome(order.id, False, PENDING)
+        return self._outcome(order.id, rows, self._wanted(rows))
 
     async def _told(
         self,
@@ -266,7 +293,9 @@ class Commands:
         rows = await self._rows(order.id)
         _same(order, rows)
         told = self._outcome(order.id, rows, partitions)
-        if told is None or not in_force or told.outcome != DONE:
+        if not told.known:
+            return None
+        if not in_force or told.outcome != DONE:
             return told
         (waiting,) = await self._store.fetch("not_in_force", max(row["done_position"] for row in rows) + 1)
         return told if waiting[0] == 0 else None
@@ -274,16 +303,22 @@ class Commands:
     async def _rows(self, command_id: str) -> list[Row]:
         return await self._store.fetch("outcomes", command_id)
 
-    def _outcome(self, command_id: str, rows: Sequence[Row], partitions: Sequence[int]) -> Outcome | None:
-        """The outcome that the rows tell; None while one of the partitions has none."""
-        decided = {row["partition"]: row for row in rows if row["outcome"] != PENDING}
-        if not decided.keys() >= set(partitions):
-            return None
-        mine = [decided[partition] for partition in partitions]
-        worst = next((row["outcome"] for row in mine if row["outcome"] != DONE), DONE)
-        at = {row["partition"]: offset_of(row["done_position"]) + 1 for row in mine if row["partition"] != ADMIN}
-        codes = list(mine[0]["codes"]) if len(mine) == 1 else []
-        return Outcome(command_id, True, worst, codes, sum(row["count"] for row in mine), self._sealed(at))
+    def _outcome(self, command_id: str, rows: Sequence[Row], partitions: Sequence[int]) -> Outcome:
+        """The outcome that the rows tell: known once all of the partitions have one.
+
+        A partition that did not take the command in time takes it no more: what came later would be void there.
+        """
+        parts = {row["partition"]: row["outcome"] for row in rows}
+        until = max((row["not_after"] for row in rows), default=0)
+        if 0 < until < time.time_ns() // 1_000_000 - CLOCKS_MS:
+            parts = dict.fromkeys(partitions, LATE) | parts
+        known = all(parts.get(one, PENDING) != PENDING for one in partitions)
+        worst = next((parts[one] for one in partitions if parts[one] != DONE), DONE) if known else PENDING
+        done = [row for row in rows if row["outcome"] != PENDING and row["partition"] in partitions]
+        at = {row["partition"]: offset_of(row["done_position"]) + 1 for row in done if row["partition"] != ADMIN}
+        codes = list(done[0]["codes"]) if known and len(partitions) == 1 else []
+        position = self._sealed(at) if known else ""
+        return Outcome(command_id, known, worst, codes, sum(row["count"] for row in done), parts, position)
 
     def _sealed(self, position: Mapping[int, int]) -> str:
         reading = self._watch.freshness

@@ -38,5 +38,7 @@ class Outcome:
     """Of (un)subscribing, by filter: SUBACK and UNSUBACK codes of MQTT 5."""
     count: int = 0
     """Sessions matched, ended or disconnected; filters that were new or are gone."""
+    parts: Mapping[int, str] = field(default_factory=dict)
+    """What each partition of the log has said; empty while it has said nothing."""
     position: str = ""
     """A token for ``at_least``: reads that wait for it see the effect, or the command while nothing more is known."""

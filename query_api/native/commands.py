@@ -20,6 +20,15 @@ from query_api.native.times import moment, moment_or_none
 section: Final = Section("commands", reads=Permission.OPERATE, writes=Permission.OPERATE)
 
 
+class PartOfLog(Shape, frozen=True):
+    """What a partition of the log said of a command."""
+
+    partition: Count
+    outcome: str
+    """Empty while it has said nothing."""
+    count: Count
+
+
 class Command(Shape, frozen=True):
     """What somebody asked for, and what came of it."""
 
@@ -38,6 +47,8 @@ class Command(Shape, frozen=True):
     codes: list[int]
     count: Count
     done_at: Time | None
+    partitions: list[PartOfLog]
+    """One, or all of them for what concerns a whole tenant; none for a change of administration."""
 
 
 class CommandPage(Shape, frozen=True):
@@ -69,6 +80,7 @@ _EXAMPLE: Final = {
     "codes": [],
     "count": 1,
     "done_at": "2026-01-02T03:04:05.009Z",
+    "partitions": [{"partition": 5, "outcome": "done", "count": 1}],
 }
 
 
@@ -122,4 +134,14 @@ def _command(rows: Sequence[Row], told: outcomes.Told | None = None) -> Command:
         list(first.codes),
         sum(row.count for row in rows),
         moment_or_none(max(row.done_at for row in rows)) if known else None,
+        _parts(rows, told),
     )
+
+
+def _parts(rows: Sequence[Row], told: outcomes.Told | None) -> list[PartOfLog]:
+    """What the partitions said, by their numbers; those that did not take the command in time have no row."""
+    said = {row.partition: PartOfLog(row.partition, row.outcome, row.count) for row in rows if row.partition >= 0}
+    for partition, outcome in {} if told is None else told.parts.items():
+        if partition >= 0:
+            said.setdefault(partition, PartOfLog(partition, outcome, 0))
+    return [said[partition] for partition in sorted(said)]

@@ -3,7 +3,7 @@
 -- name: outcomes
 -- All rows of a command: one, or one per partition when it concerns a whole tenant; the partition of mq.admin is -1.
 -- $1: id.
-select partition, tenant, verb, outcome, codes, count, done_position, fingerprint, time
+select partition, tenant, verb, outcome, codes, count, done_position, fingerprint, time, not_after
 from commands
 where id = $1
   and {commands_ready}

@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 
 from ingest.mqtt.codec import DisconnectPacket, ProtocolVersion, PublishPacket
 from query_api.access.principal import Role
-from query_api.commands.outcome import Asker
-from query_api.commands.writer import Writer
+from query_api.commands import commands
+from query_api.commands.outcome import Asker, Outcome
+from query_api.commands.writer import Landed, Writer
 from query_api.errors import ConflictError, InvalidError, TooLargeError, UnauthorizedError, UnavailableError
 from query_api.service import Service
 from query_api.settings import ApiSettings
 from schemas.admin import PluginSet, UserRemoved, UserSet
 from schemas.commands import Order
+from schemas.events import AnyEvent
 from schemas.parts import Subscription
 from schemas.settings import KafkaSettings, PostgresSettings
 from stack.local.ports import free_port
@@ -234,6 +237,57 @@ async def test_without_a_node_the_answer_is_that_it_is_not_known(
         # Nobody needs to decide a message, nor what nobody has to obey.
         assert (await service.commands.publish(ANN, "default", "c", "t", b"")).outcome == "done"
         assert (await service.commands.admin(ANN, lambda order: PluginSet(order, "retainer", True))).outcome == "done"
+
+
+class Deaf(Writer):
+    """Of some partitions Kafka takes no append."""
+
+    refusing: frozenset[int] = frozenset()
+
+    async def frame(self, partition: int, event: AnyEvent, depends: Sequence[int], known_time: int) -> Landed:
+        """Refuse, or append."""
+        if partition in self.refusing:
+            raise UnavailableError("its leader is away")
+        return await super().frame(partition, event, depends, known_time)
+
+
+async def test_a_command_that_some_partitions_did_not_take(
+    run_service: RunService, kafka: KafkaSettings, migrated_postgres: PostgresSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given an expire that two partitions did not take, then the outcome is not known, and told by partition; a
+    repetition by its key completes it; without one, it is void where it is not, once its time is over."""
+    run_service("ingest")
+    run_service("projector")
+    async with running(kafka, migrated_postgres, command_timeout=2.0) as service:
+        writer = Deaf(kafka, 2.0)
+        service.commands._writer = writer
+        every, keyed = frozenset(range(kafka.partitions)), replace(ANN, key="native/half")
+        writer.refusing = every
+        with pytest.raises(UnavailableError):
+            await service.commands.expire(keyed, "default", 5)
+        writer.refusing = frozenset({1, 2})
+        half, lost = [await service.commands.expire(one, "default", 5) for one in (keyed, ANN)]
+
+        async def told(one: Outcome, of: frozenset[int]) -> Outcome:
+            """What is known, once these partitions have said something."""
+
+            async def find() -> Outcome | None:
+                found = await service.commands.find("default", one.id)
+                return found if found and all(found.parts.get(partition) for partition in of) else None
+
+            return cast("Outcome", await eventually(cast("Callable[[], Any]", find), timeout=10))
+
+        for one in (half, lost):
+            found = await told(one, every - {1, 2})
+            assert (one.known, found.known, set(found.parts)) == (False, False, set(every - {1, 2}))
+        writer.refusing = frozenset()
+        whole = await service.commands.expire(keyed, "default", 5)
+        assert (whole.id, whole.known, whole.outcome) == (half.id, True, "done")
+        assert whole.parts == dict.fromkeys(every, "done")
+        monkeypatch.setattr(commands, "CLOCKS_MS", 0)
+        gone = await told(lost, every)
+        assert (gone.outcome, gone.parts) == ("late", dict.fromkeys(every, "done") | {1: "late", 2: "late"})
+        await writer.close()
 
 
 async def test_nobody_waits_long_for_a_kafka_that_is_away(kafka: KafkaSettings) -> None:
