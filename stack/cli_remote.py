@@ -87,9 +87,9 @@ def remote(command: F) -> F:
     """A command over the API: gets a Remote first; adds the options for where, as whom, for which tenant, and JSON."""
 
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-    @click.option("--url", help="Address of the API.  [default: client.url, else api.host and api.port]")
-    @click.option("--as", "user", metavar="NAME", help="Account or API key.  [default: client.user]")
-    @click.option("--tenant", help="Tenant to look at or act on.  [default: client.tenant, else the account's]")
+    @click.option("--url", help="Address of the API.  [default: remote.url, else api.host and api.port]")
+    @click.option("--as", "user", metavar="NAME", help="Account or API key.  [default: remote.user]")
+    @click.option("--tenant", help="Tenant to look at or act on.  [default: remote.tenant, else the account's]")
     @click.pass_obj
     def run(app: App, /, as_json: bool, url: str | None, user: str | None, tenant: str | None, **given: Any) -> None:
         with _connected(app, url, user, tenant) as client:
@@ -122,7 +122,7 @@ def _connected(app: App, url: str | None, user: str | None, tenant: str | None) 
     from mqledger_client import ApiError, UnreachableError, connect
     from stack.services import endpoint
 
-    settings = app.config.stack.client
+    settings = app.config.stack.remote
     name = user or settings.user
     password = settings.secret.reveal() if name == settings.user else ""
     if name and not password:
@@ -140,7 +140,7 @@ def _connected(app: App, url: str | None, user: str | None, tenant: str | None) 
 def _sentence(status: int, text: str, name: str) -> str:
     if status in (401, 403) and not name:
         return (
-            f"The API refused ({text}); set MQLEDGER_CLIENT__USER and MQLEDGER_CLIENT__SECRET, or give --as NAME. "
+            f"The API refused ({text}); set MQLEDGER_REMOTE__USER and MQLEDGER_REMOTE__SECRET, or give --as NAME. "
             "The first administrator is told once, at the first start."
         )
     return text if text.endswith(".") else f"{text}."

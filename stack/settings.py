@@ -36,7 +36,7 @@ class LocalSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientSettings:
+class RemoteSettings:
     """Whom the commands that look at and change a running broker ask, and as whom."""
 
     url: str = ""
@@ -55,7 +55,7 @@ class StackSettings:
 
     local: LocalSettings = field(default_factory=LocalSettings)
     logging: LoggingSettings = field(default_factory=LoggingSettings)
-    client: ClientSettings = field(default_factory=ClientSettings)
+    remote: RemoteSettings = field(default_factory=RemoteSettings)
     wait: float = 60.0
     """Seconds a command waits for Kafka, topics or Postgres before it gives up."""
     core_dumps: bool = False

@@ -70,7 +70,7 @@ def main() -> int:
     parser.add_argument("--url", required=True, help="the API, without a path")
     parser.add_argument("--dialect", choices=known, default="native")
     parser.add_argument("--user", default="")
-    parser.add_argument("--secret", default=os.environ.get("MQLEDGER_CLIENT__SECRET", ""))
+    parser.add_argument("--secret", default=os.environ.get("MQLEDGER_REMOTE__SECRET", ""))
     parser.add_argument("--minutes", type=float, default=20.0)
     given, more = parser.parse_known_args()
     target = Target(given.url.rstrip("/"), given.user, given.secret)

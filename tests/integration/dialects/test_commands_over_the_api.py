@@ -25,9 +25,9 @@ class Shell:
 
     def __init__(self, live: Live, user: str = "admin", secret: str = "") -> None:
         self._environment = {
-            "MQLEDGER_CLIENT__URL": f"http://127.0.0.1:{live.port('fluxmq')}",
-            "MQLEDGER_CLIENT__USER": user,
-            "MQLEDGER_CLIENT__SECRET": secret or live.password,
+            "MQLEDGER_REMOTE__URL": f"http://127.0.0.1:{live.port('fluxmq')}",
+            "MQLEDGER_REMOTE__USER": user,
+            "MQLEDGER_REMOTE__SECRET": secret or live.password,
         }
 
     def run(self, *words: str, code: int = 0, given: str | None = None) -> str:
@@ -137,7 +137,7 @@ def test_the_cluster(shell: Shell, name: str) -> None:
 def test_without_an_account_it_says_what_to_do(live: Live) -> None:
     nobody = Shell(live, "", "-")
     assert "loopback" in nobody.run("whoami")
-    assert "MQLEDGER_CLIENT__USER" in nobody.run("user", "list", code=1)
+    assert "MQLEDGER_REMOTE__USER" in nobody.run("user", "list", code=1)
     assert "gave no answer" in nobody.run("stats", "--url", "http://127.0.0.1:1", code=1)
 
 
