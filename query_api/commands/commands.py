@@ -183,7 +183,7 @@ class Commands:
         """
         order = self._order(asker, tenant, make)
         self._require()
-        if (told := await self._repetition(order)) is not None:
+        if (told := await self._repetition(order)) is not None and told.outcome != LATE:
             return told if told.known else await self._told(order, (ADMIN,), lambda: True)
         landed = await self._writer.admin(make(order))
         return await self._told(order, (ADMIN,), lambda: self._watch.admin_next > landed.offset, in_force)
@@ -210,10 +210,10 @@ class Commands:
         order = self._order(asker, tenant, make)
         self._require()
         told = await self._repetition(order)
-        if told is not None and told.known:
+        if told is not None and told.known and LATE not in told.parts.values():
             return told
-        # Of an earlier one that some partitions did not take, they get it now; who has it knows its id.
-        left = partitions if told is None else [one for one in partitions if one not in told.parts]
+        # Partitions that did not take an earlier one, or too late, get it now; who has it knows its id.
+        left = partitions if told is None else [one for one in partitions if told.parts.get(one, LATE) == LATE]
         position = await self._everywhere(make(order), left)
         if len(position) < len(left):
             return Outcome(order.id, False, PENDING, position=self._sealed(position))
@@ -258,7 +258,10 @@ class Commands:
         return reading is not None and reading.covers(Position(reading.position.log, position))
 
     async def _repetition(self, order: Order) -> Outcome | None:
-        """What is known of an earlier command of the same key. Raises ConflictError when it asked for another thing."""
+        """What is known of an earlier command of the same key; what came too late was void, and is tried again.
+
+        Raises ConflictError when it asked for another thing.
+        """
         if not order.keyed:
             return None
         rows = [row for row in await self._rows(order.id) if row["time"] > order.at - WINDOW_MS]
