@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any, cast
 
 from ingest.log.poison import Poison
 from ingest.log.reader import Read, _Merge
@@ -125,6 +126,7 @@ class Reader:
     async def merged(self, starts: list[int], stops: list[int]) -> AsyncIterator[Read]:
         """All frames between two vectors, in the order of the reader's own merge."""
         places = [Place(p) for p in range(len(stops))]
-        merge = _Merge(Consumer(self._log, self.chunk), places, starts, stops, self._log.poison)
+        consumer = Consumer(self._log, self.chunk)
+        merge = _Merge(consumer, cast(Any, consumer), places, starts, stops, self._log.poison)
         async for read in merge.run():
             yield read
