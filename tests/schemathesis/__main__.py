@@ -2,8 +2,8 @@
 
 For each dialect ``<dialect>.toml`` beside this file says which checks its original contradicts; for the native API it
 switches none off. (All are on by default; naming them on the command line would win over the file.) It changes what it
-finds, and its wrong logins are many: point it at a stack that nobody needs, with ``access.failures_by_address`` and
-``access.failures_by_name`` at 1000000.
+finds, and its wrong logins are many: point it at a stack that nobody needs, with ``access.anonymous`` none, and
+``access.failures_by_address`` and ``access.failures_by_name`` at 1000000.
 """
 
 from __future__ import annotations
