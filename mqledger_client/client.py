@@ -110,7 +110,10 @@ class Client:
         connected_to: str | None = None,
         contains: str | None = None,
         username_contains: str | None = None,
-        sort: Literal["client_id", "created_at"] | None = None,
+        sort: Literal[
+            "-address", "-client_id", "-created_at", "-username", "address", "client_id", "created_at", "username"
+        ]
+        | None = None,
         fields: list[
             Literal[
                 "address",
@@ -324,6 +327,12 @@ class Client:
         cursor: str | None = None,
         filter_: str | None = None,
         prefix: str | None = None,
+        client_id: str | None = None,
+        state: Literal["all", "connected", "disconnected"] | None = None,
+        node: str | None = None,
+        qos: int | None = None,
+        group: str | None = None,
+        match: str | None = None,
     ) -> models.SubscriptionPage:
         """Subscriptions of all sessions by filter and client id."""
         return self._transport.request(
@@ -337,6 +346,12 @@ class Client:
                 "cursor": cursor,
                 "filter": filter_,
                 "prefix": prefix,
+                "client_id": client_id,
+                "state": state,
+                "node": node,
+                "qos": qos,
+                "group": group,
+                "match": match,
             },
         )
 

@@ -11,17 +11,26 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import AsyncGenerator
 from dataclasses import astuple, dataclass
-from typing import Final, TypeAlias
+from typing import Final, Literal, TypeAlias
 
+from domain.keys import NAME_BYTES
 from query_api.errors import InvalidError
 from query_api.keyset import storable
 from query_api.store import Row, Store
 
 LATEST: Final = 2**62
 """After every time there is, in milliseconds."""
+Way: TypeAlias = Literal["after", "before"]
+BY_NAME: Final = {"username": "search_usernames", "address": "search_addresses"}
+"""Columns to sort by, before age, and their queries."""
 Place: TypeAlias = tuple[int, str]
 """``created_at`` and client id of a session: both stay as they are while it lives."""
 BEGINNING: Final[Place] = (-1, "")
+END: Final[Place] = (2**62, "")
+"""Behind every place, and so the beginning of a walk by falling age."""
+FIRST_NAME: Final = ""
+LAST_NAME: Final = chr(0x10FFFF) * NAME_BYTES
+"""Before and behind every username and address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +94,33 @@ async def after(store: Store, tenant: str, filters: Filters, place: Place, most:
     """At most so many sessions behind a place, by ``created_at`` and client id; a walk of them misses and repeats none
     that is there all the while. Raises UnavailableError.
     """
+    return await _by_age(store, tenant, filters, place, most, "after")
+
+
+async def before(store: Store, tenant: str, filters: Filters, place: Place, most: int) -> list[Row]:
+    """The same, latest first, from ``END`` on."""
+    return await _by_age(store, tenant, filters, place, most, "before")
+
+
+async def by_name(
+    store: Store, tenant: str, filters: Filters, column: str, place: tuple[str, Place] | None, most: int, way: Way
+) -> list[Row]:
+    """At most so many sessions behind a place, by a column of BY_NAME and then by age; by username only those that have
+    one. None is the beginning. Raises UnavailableError.
+    """
+    name, age = place or ((FIRST_NAME, BEGINNING) if way == "after" else (LAST_NAME, END))
+    if getattr(filters, column) is not None:
+        return await _by_age(store, tenant, filters, age, most, way)
+    if not filters.possible:
+        return []
+    return await store.fetch(f"{BY_NAME[column]}/{way}", *_arguments(tenant, filters, age, 0, most), name)
+
+
+async def _by_age(store: Store, tenant: str, filters: Filters, place: Place, most: int, way: Way) -> list[Row]:
     if not filters.possible:
         return []
     query = _query(filters)
-    query = "search_kinds_after" if query.startswith("search_kinds") else query
+    query = f"search_ages/{way}" if query.startswith("search_kinds") else query.replace("after", way)
     return await store.fetch(query, *_arguments(tenant, filters, place, 0, most))
 
 
@@ -102,11 +134,11 @@ async def count(store: Store, tenant: str, filters: Filters) -> int:
 
 def _query(filters: Filters) -> str:
     if filters.client_id is not None:
-        return "search_client"
+        return "search_client/after"
     if filters.username:
-        return "search_username"
+        return "search_username/after"
     if filters.address is not None:
-        return "search_address"
+        return "search_address/after"
     return "search_kinds_only" if filters == _of_kinds(filters) else "search_kinds"
 
 

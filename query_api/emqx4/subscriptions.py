@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from litestar.response.base import ASGIResponse
 
-from domain.topics import valid_filter
-from query_api import cluster
+from query_api import cluster, patterns
 from query_api.cluster import Held
 from query_api.emqx4 import lists, parameters, views
 from query_api.emqx4.answers import BAD_TOPIC, CodedError, data
 from query_api.emqx4.call import Call, Route
 from query_api.emqx4.clients import node_of
+from query_api.errors import InvalidError
 from query_api.keyset import storable
 
 FILTERS = ("clientid", "topic", "qos", "share", "_match_topic")
@@ -81,11 +79,7 @@ def _pattern(call: Call) -> str | None:
     wanted = call.query.get("_match_topic")
     if wanted is None:
         return None
-    if not storable(wanted) or not valid_filter(wanted, 128):
-        raise CodedError(BAD_TOPIC, "bad_topic")
-    levels = [_LEVELS.get(level, re.escape(level)) for level in wanted.split("/")]
-    pattern = "/".join(levels).replace("/" + _LEVELS["#"], "(/.*)?")
-    return rf"^(\$share/[^/]+/)?{pattern}$"
-
-
-_LEVELS = {"+": "[^/]*", "#": ".*"}
+    try:
+        return patterns.of_filter(wanted)
+    except InvalidError as error:
+        raise CodedError(BAD_TOPIC, "bad_topic") from error

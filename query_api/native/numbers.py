@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final, Literal
 
 from msgspec import Meta
 
-from query_api import cluster, keyset
+from domain.keys import FILTER_BYTES
+from query_api import cluster, keyset, patterns
 from query_api.access.principal import ALL_TENANTS, Permission
 from query_api.native import paging
 from query_api.native.operation import Call, Example, Reply, Section
 from query_api.native.session_shapes import SubscriptionPage, subscription
 from query_api.native.shapes import Listing, Shape
-from query_api.native.text import LONGEST, Count, Filter
+from query_api.native.text import LONGEST, ClientId, Count, Filter, Part, Qos
 
+LAST: Final = chr(0x10FFFF) * FILTER_BYTES
+"""Beyond every filter."""
 section: Final = Section("numbers", writes=Permission.ADMINISTER)
 
 
@@ -24,6 +27,42 @@ class FilterListing(Listing, frozen=True):
     """Exactly this one."""
     prefix: Annotated[str, Meta(max_length=LONGEST, pattern=r"^[^\x00]*$")] = ""
     """Only filters that begin with this text; looked at only without `filter`."""
+
+
+class SubscriptionListing(FilterListing, frozen=True):
+    """Which subscriptions."""
+
+    client_id: ClientId | None = None
+    state: Literal["all", "connected", "disconnected"] = "all"
+    """Of sessions in this state."""
+    node: Part | None = None
+    """Of sessions that are, or were last, connected there."""
+    qos: Qos | None = None
+    group: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=LONGEST,
+                pattern=r"^[^\x00/+#]+$",
+                description="Only those that this group shares.",
+            ),
+        ]
+        | None
+    ) = None
+    match: (
+        Annotated[
+            str,
+            Meta(
+                min_length=1,
+                max_length=FILTER_BYTES,
+                pattern=r"^[^\x00]+$",
+                description="Only filters that this one matches as if they were topics; shared ones by what is shared.",
+                examples=["plant/#"],
+            ),
+        ]
+        | None
+    ) = None
 
 
 class Route(Shape, frozen=True):
@@ -60,12 +99,28 @@ class Metrics(Shape, frozen=True):
 @section.get(
     "/subscriptions",
     SubscriptionPage,
-    query=FilterListing,
-    example=Example(query={"prefix": "plant/", "limit": "10"}),
+    query=SubscriptionListing,
+    example=Example(query={"match": "plant/#", "qos": "1", "limit": "10"}),
 )
 async def list_subscriptions(call: Call) -> Reply:
     """Subscriptions of all sessions by filter and client id."""
-    rows = await _by_filter(call, "subscriptions_by_filter")
+    asked, after = call.query, paging.opened(call)
+    pattern = None if asked.match is None else patterns.of_filter(asked.match)
+    await call.asked.freshen()
+    beginning, client_id = "" if asked.group is None else f"$share/{asked.group}/", asked.client_id
+    low, high = _range(asked.filter, asked.prefix, beginning)
+    # Behind the cursor: the next client of the same filter; of one client, the next filter.
+    if client_id is None:
+        query, first, last = "subscriptions_by_filter", (low, ""), (high, "")
+        first = first if after is None else (after[0], keyset.following(after[1]))
+    else:
+        query, first, last = "subscriptions_by_client", (client_id, low), (client_id, high)
+        first = first if after is None else (client_id, keyset.following(after[0]))
+    rows = await call.asked.service.store.fetch(
+        f"{query}/{asked.state}",
+        *(call.tenant, *first, call.tenant, *last),
+        *(asked.limit + 1, asked.node, asked.qos, pattern),
+    )
     page, following = paging.cut(call, rows, lambda row: (row["filter"], row["client_id"]))
     return Reply(SubscriptionPage([subscription(row) for row in page], following))
 
@@ -73,7 +128,13 @@ async def list_subscriptions(call: Call) -> Reply:
 @section.get("/routes", RoutePage, query=FilterListing, example=Example(query={"filter": "plant/+/on"}))
 async def list_routes(call: Call) -> Reply:
     """Which nodes have sessions that hold which filters."""
-    rows = await _by_filter(call, "route_page")
+    after = paging.opened(call)
+    await call.asked.freshen()
+    low, high = _range(call.query.filter, call.query.prefix)
+    first = (low, "") if after is None else (after[0], keyset.following(after[1]))
+    rows = await call.asked.service.store.fetch(
+        "route_page", call.tenant, *first, call.tenant, high, "", call.query.limit + 1
+    )
     page, following = paging.cut(call, rows, lambda row: (row["filter"], row["node"]))
     return Reply(RoutePage([Route(*row) for row in page], following))
 
@@ -99,22 +160,11 @@ async def get_metrics(call: Call) -> Reply:
     return Reply(Metrics(logged, nodes))
 
 
-async def _by_filter(call: Call, query: str) -> list[Any]:
-    """Rows by filter and a second key, behind the cursor."""
-    after = paging.opened(call)
-    await call.asked.freshen()
-    low, high = _bounds(call, None if after is None else (after[0], after[1]))
-    return await call.asked.service.store.fetch(query, *low, *high, call.query.limit + 1)
-
-
-def _bounds(call: Call, after: tuple[str, str] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    tenant, exact, prefix = call.tenant, call.query.filter, call.query.prefix
+def _range(exact: str | None, prefix: str, beginning: str = "") -> tuple[str, str]:
+    """The least filter that is wanted, and the first beyond: exactly one, or those that begin with both texts."""
+    texts = sorted((prefix, beginning), key=len)
     if exact is not None:
-        low, high = (tenant, exact, ""), (tenant, keyset.following(exact), "")
-    elif not keyset.storable(prefix):
-        return (tenant, "", ""), (tenant, "", "")
-    elif (above := keyset.successor(prefix)) is None:
-        low, high = (tenant, prefix, ""), (keyset.following(tenant), "", "")
-    else:
-        low, high = (tenant, prefix, ""), (tenant, above, "")
-    return low if after is None else (tenant, after[0], keyset.following(after[1])), high
+        return (exact, keyset.following(exact)) if exact.startswith(beginning) else ("", "")
+    if not texts[1].startswith(texts[0]) or not keyset.storable(texts[1]):
+        return "", ""
+    return texts[1], keyset.successor(texts[1]) or LAST

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
 from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal
 
@@ -37,6 +38,15 @@ KICKED: Final = "kicked by an operator"
 AsOf = Annotated[Time, Meta(description="A moment of the past (RFC 3339, UTC): as it was then.")]
 
 
+Sort = Annotated[
+    Literal["client_id", "-client_id", "created_at", "-created_at", "username", "-username", "address", "-address"],
+    Meta(
+        description="With `-`, falling. Left out: by client id, and with filters by `created_at`. By `username`: only "
+        "sessions of a user. What is alike is by `created_at`."
+    ),
+]
+
+
 class Past(Reading, frozen=True):
     """When."""
 
@@ -57,7 +67,7 @@ class SessionListing(PastListing, frozen=True):
         str, Meta(max_length=LONGEST, pattern=r"^[^\x00]*$", description="Only client ids that begin with this.")
     ] = ""
     username: Username | None = None
-    """Filters, as all below to `fields`: they go with `state`, and with the order by `created_at`."""
+    """Filters, as all below to `sort`: they go with `state`, and with every order but that by client id."""
     address: Address | None = None
     node: Part | None = None
     zone: Annotated[str, Meta(max_length=LONGEST, pattern=r"^[^\x00]*$")] | None = None
@@ -69,8 +79,7 @@ class SessionListing(PastListing, frozen=True):
     connected_to: Time | None = None
     contains: Annotated[str, Meta(max_length=1000, description="Only client ids with this part.")] = ""
     username_contains: Annotated[str, Meta(max_length=1000)] = ""
-    sort: Literal["client_id", "created_at"] | None = None
-    """Left out: by client id, and with filters by `created_at`."""
+    sort: Sort | None = None
     fields: Annotated[list[Field], Meta(description="Only these fields; left out: all.")] = []  # noqa: RUF012
 
 
@@ -134,6 +143,7 @@ class Expiring(Given, frozen=True):
     ]
 
 
+_AGE: Final = ("created_at", "client_id")
 _PATH: Final = {"client_id": "meter-17"}
 _SUBSCRIPTION: Final = {
     "client_id": "meter-17",
@@ -157,16 +167,17 @@ async def list_sessions(call: Call) -> Reply:
     """Sessions by client id, as they are or as they were; or by age, and then by any combination of filters."""
     after = paging.opened(call)
     asked, filters = call.query, _filters(call.query)
-    by_age = asked.sort == "created_at" or filters != search.ANY
-    if by_age and (asked.sort == "client_id" or asked.as_of is not None or asked.prefix):
-        raise InvalidError("Filters, and the order by created_at, do not go with as_of, prefix or sort=client_id.")
+    column = (asked.sort or ("client_id" if filters == search.ANY else "created_at")).removeprefix("-")
+    if column != "client_id" and (asked.as_of is not None or asked.prefix):
+        raise InvalidError("Filters, and orders but that by client_id, do not go with as_of or prefix.")
+    if column == "client_id" and filters != search.ANY:
+        raise InvalidError("Filters do not go with the order by client_id.")
+    if asked.as_of is not None and asked.sort == "-client_id":
+        raise InvalidError("The past is told by rising client id alone.")
     await call.asked.freshen()
-    if by_age:
-        rows = await _found(call, filters, after)
-        page, following = paging.cut(call, rows, lambda row: (row["created_at"], row["client_id"]))
-    else:
-        rows = await _sessions(call, after, asked.limit + 1)
-        page, following = paging.cut(call, rows, lambda row: row["client_id"])
+    columns = {"client_id": ("client_id",), "created_at": _AGE}.get(column, (column, *_AGE))
+    found = _sessions(call, after) if column == "client_id" else _found(call, filters, column, after)
+    page, following = paging.cut(call, await found, operator.itemgetter(*columns))
     return Reply(SessionPage([_picked(row, call.query.fields) for row in page], following))
 
 
@@ -315,20 +326,35 @@ def _filters(asked: SessionListing) -> search.Filters:
     )
 
 
-async def _found(call: Call, filters: search.Filters, after: Any) -> list[Any]:
-    place = search.BEGINNING if after is None else (after[0], after[1])
+async def _found(call: Call, filters: search.Filters, column: str, after: Any) -> list[Any]:
     online = {"all": None, "connected": True, "disconnected": False}[call.query.state]
     wanted = dataclasses.replace(filters, online=online)
-    return await search.after(call.asked.service.store, call.tenant, wanted, place, call.query.limit + 1)
+    store, most = call.asked.service.store, call.query.limit + 1
+    way: search.Way = "before" if _falling(call) else "after"
+    if column in search.BY_NAME:
+        place = None if after is None else (after[0], (after[1], after[2]))
+        return await search.by_name(store, call.tenant, wanted, column, place, most, way)
+    age = None if after is None else (after[0], after[1])
+    if way == "before":
+        return await search.before(store, call.tenant, wanted, age or search.END, most)
+    return await search.after(store, call.tenant, wanted, age or search.BEGINNING, most)
 
 
-async def _sessions(call: Call, after: str | None, most: int) -> list[Any]:
-    store, at = call.asked.service.store, _moment(call)
+async def _sessions(call: Call, after: str | None) -> list[Any]:
+    store, at, most = call.asked.service.store, _moment(call), call.query.limit + 1
+    if _falling(call):
+        bounds = keyset.bounds((call.tenant,), call.query.prefix)
+        bounds = bounds if after is None else (*bounds[:2], call.tenant, after)
+        return await store.fetch(f"whole_sessions_before/{call.query.state}", *bounds, most)
     bounds = keyset.bounds((call.tenant,), call.query.prefix, after)
     if at is None:
         return await store.fetch(f"whole_sessions/{call.query.state}", *bounds, most)
     rows = await store.fetch(f"sessions_as_of/{call.query.state}", *bounds, most, at)
     return sorted(rows, key=lambda row: row["client_id"].encode())[:most]
+
+
+def _falling(call: Call) -> bool:
+    return (call.query.sort or "").startswith("-")
 
 
 def _picked(row: Any, fields: Sequence[str]) -> msgspec.Struct:

@@ -1,7 +1,8 @@
 """The queries: named and commented in ``.sql`` files, read once when the store is made.
 
 In a file a line ``-- name: NAME`` begins a query; further ``--`` lines describe it. ``{fragment}`` is
-replaced by a fragment of FRAGMENTS or of STATES, never by anything that came from outside: values are parameters.
+replaced by a fragment of FRAGMENTS, of STATES or of WAYS, never by anything that came from outside: values are
+parameters.
 """
 
 from __future__ import annotations
@@ -11,6 +12,26 @@ from importlib.resources import files
 
 STATES = {"all": "true", "connected": "s.online", "disconnected": "not s.online"}
 """Conditions on a session by the state asked for; the last two are those of the partial indexes."""
+
+WAYS = {
+    "after": {
+        "way": "",
+        "least": "greatest($10::bigint, $16::bigint)",
+        "greatest": "$11::bigint",
+        "behind": "($16 < 0 or (s.created_at, s.client_id) > ($16, $17::text))",
+        "beyond": ">",
+        "tenants": "<=",
+    },
+    "before": {
+        "way": "desc",
+        "least": "$10::bigint",
+        "greatest": "least($11::bigint, $16::bigint)",
+        "behind": "(s.created_at, s.client_id) < ($16, $17::text)",
+        "beyond": "<",
+        "tenants": ">=",
+    },
+}
+"""The two ways to walk an index of the search for sessions: by rising values or by falling ones."""
 
 FRAGMENTS = {
     # A session whole, as it is and as it was: the columns that both tables have.
@@ -41,11 +62,12 @@ FRAGMENTS = {
 _KIND = """select s.online, s.node, s.clean_start, s.version, s.zone collate "C" as zone from sessions s"""
 _KIND_ORDER = """order by s.tenant, s.online, s.node, s.clean_start, s.version, s.zone collate "C", s.created_at,
         s.client_id limit 1"""
-_SEARCHED = f"""($2::text is null or s.client_id = $2)
+_WANTED = """($2::text is null or s.client_id = $2)
         and s.connected_at >= $12::bigint and s.connected_at <= $13::bigint
         and ($14::text = '' or strpos(s.client_id, $14) > 0)
         and ($15::text = '' or strpos(s.username collate "C", $15) > 0)
-        and ($16 < 0 or (s.created_at, s.client_id) > ($16, $17::text)) and {FRAGMENTS["alive"]}"""
+        and"""
+_SEARCHED = f"""{_WANTED} {{behind}} and {FRAGMENTS["alive"]}"""
 _OF_KIND = """s.tenant = $1 and s.online = k.online and s.node = k.node and s.clean_start = k.clean_start
         and s.version = k.version and s.zone collate "C" = k.zone"""
 FRAGMENTS |= {
@@ -60,8 +82,8 @@ FRAGMENTS |= {
         and ($9::text is null or k.zone = $9)""",
     # A session is not older than its connection; a clean start makes both at once.
     "of_kind": f"""{_OF_KIND}
-        and s.created_at >= greatest($10::bigint, $16::bigint, case when k.clean_start then $12::bigint end)
-        and s.created_at <= least($11::bigint, $13::bigint)
+        and s.created_at >= greatest({{least}}, case when k.clean_start then $12::bigint end)
+        and s.created_at <= least({{greatest}}, $13::bigint)
         and ($3::text is null or s.username collate "C" = $3) and ($4::text is null or s.address collate "C" = $4)
         and {_SEARCHED}""",
     # With filters of kinds and ages alone; naming the other parameters gives them types, and costs no row anything.
@@ -69,11 +91,17 @@ FRAGMENTS |= {
         and s.created_at >= $10::bigint and s.created_at <= $11::bigint and {FRAGMENTS["alive"]}
         and (true or ($2::text, $3::text, $4::text, $14::text, $15::text, $17::text) is null
             or ($12::bigint, $13::bigint, $16::bigint) is null)""",
-    "of_one": f"""s.created_at >= greatest($10::bigint, $16::bigint) and s.created_at <= $11::bigint
+    "of_one": f"""s.created_at >= {{least}} and s.created_at <= {{greatest}}
         and ($5::boolean is null or s.online = $5) and ($6::text is null or s.node = $6)
         and ($7::boolean is null or s.clean_start = $7) and ($8::integer[] is null or s.version = any($8))
         and ($9::text is null or s.zone collate "C" = $9)
         and {_SEARCHED}""",
+    # By another column before age: of the place, that column is $20. Conditions that no other index fits.
+    "of_any": f"""s.created_at >= $10::bigint and s.created_at <= $11::bigint
+        and (s.username collate "C" = $3) is not false and (s.address collate "C" = $4) is not false
+        and (s.online = $5) is not false and (s.node = $6) is not false and (s.clean_start = $7) is not false
+        and (s.version = any($8::integer[])) is not false and (s.zone collate "C" = $9) is not false
+        and {_WANTED} {FRAGMENTS["alive"]}""",
     "searched_columns": """s.client_id, s.username, s.online, s.node, s.created_at, s.connected_at, s.disconnected_at,
        s.expiry, s.protocol, s.version, s.address, s.port, s.listener, s.zone, s.clean_start, s.keep_alive,
        s.receive_maximum, s.max_packet_size, s.topic_alias_max, s.request_response, s.request_problem, s.has_will,
@@ -94,7 +122,9 @@ _NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
 
 
 def load() -> dict[str, str]:
-    """All queries by name; those with ``{state}`` as ``name/all``, ``name/connected`` and ``name/disconnected``."""
+    """All queries by name; those with ``{state}`` as ``name/all``, ``name/connected`` and ``name/disconnected``, those
+    with ``{way}`` as ``name/after`` and ``name/before``.
+    """
     queries: dict[str, str] = {}
     for file in sorted(files(__package__).iterdir(), key=lambda found: found.name):
         if not file.name.endswith(".sql"):
@@ -106,14 +136,17 @@ def load() -> dict[str, str]:
 
 
 def _variants(name: str, text: str) -> dict[str, str]:
+    if "{state}" in text:
+        return {f"{name}/{state}": _fill(f"{name}/{state}", text, "after", state=sql) for state, sql in STATES.items()}
+    if "{way}" in text:
+        return {f"{name}/{way}": _fill(f"{name}/{way}", text, way) for way in WAYS}
+    return {name: _fill(name, text, "after")}
+
+
+def _fill(name: str, text: str, way: str, **extra: str) -> str:
     # The name shows in pg_stat_activity and in the log of slow statements.
-    if "{state}" not in text:
-        return {name: f"/* {name} */ {_fill(text)}"}
-    return {f"{name}/{state}": f"/* {name}/{state} */ {_fill(text, state=sql)}" for state, sql in STATES.items()}
-
-
-def _fill(text: str, **extra: str) -> str:
-    return text.format(**FRAGMENTS, **extra)
+    parts = {name: part.format_map(WAYS[way]) for name, part in FRAGMENTS.items()}
+    return f"/* {name} */ {text.format(**parts, **WAYS[way], **extra)}"
 
 
 def _statement(text: str) -> str:

@@ -23,6 +23,14 @@ where {sessions_ready} and (tenant, client_id) >= ($1, $2) and (tenant, client_i
 order by tenant, client_id
 limit $5;
 
+-- name: whole_sessions_before
+-- The same the other way round.
+select {session_columns}
+from sessions s
+where {sessions_ready} and (tenant, client_id) >= ($1, $2) and (tenant, client_id) < ($3, $4) and {state} and {alive}
+order by tenant desc, client_id desc
+limit $5;
+
 -- name: session_subscriptions
 -- A page of the subscriptions of a session, by filter. $1: tenant; $2: client id; $3: filter behind which to begin;
 -- $4: most rows.
@@ -33,15 +41,32 @@ order by tenant, client_id, filter
 limit $4;
 
 -- name: subscriptions_by_filter
--- A page of subscriptions, by filter and client id.
--- $1, $2, $3: first key (tenant, filter, client id); $4, $5, $6: first key beyond; $7: most rows.
+-- A page of subscriptions that sessions in a state have, by filter and client id. Those that filters skip cost a row each.
+-- $1, $2, $3: first key (tenant, filter, client id); $4, $5, $6: first key beyond; $7: most rows; null is any: $8: node;
+-- $9: QoS; $10: regular expression for the filter.
 select u.client_id, u.filter, u.qos, u.no_local, u.retain_as_published, u.retain_handling, u.subscription_id,
        u.since_time
 from subscriptions u
 join sessions s on s.tenant = u.tenant and s.client_id = u.client_id
 where {subscriptions_ready}
-  and (u.tenant, u.filter, u.client_id) >= ($1, $2, $3) and (u.tenant, u.filter, u.client_id) < ($4, $5, $6) and {alive}
+  and (u.tenant, u.filter, u.client_id) >= ($1, $2, $3) and (u.tenant, u.filter, u.client_id) < ($4, $5, $6)
+  and ($8::text is null or s.node = $8) and ($9::integer is null or u.qos = $9)
+  and ($10::text is null or u.filter ~ $10) and {state} and {alive}
 order by u.tenant, u.filter, u.client_id
+limit $7;
+
+-- name: subscriptions_by_client
+-- The same of one client, by filter.
+-- $1, $2, $3: first key (tenant, client id, filter); $4, $5, $6: first key beyond; the others as above.
+select u.client_id, u.filter, u.qos, u.no_local, u.retain_as_published, u.retain_handling, u.subscription_id,
+       u.since_time
+from subscriptions u
+join sessions s on s.tenant = u.tenant and s.client_id = u.client_id
+where {subscriptions_ready}
+  and (u.tenant, u.client_id, u.filter) >= ($1, $2, $3) and (u.tenant, u.client_id, u.filter) < ($4, $5, $6)
+  and ($8::text is null or s.node = $8) and ($9::integer is null or u.qos = $9)
+  and ($10::text is null or u.filter ~ $10) and {state} and {alive}
+order by u.tenant, u.client_id, u.filter
 limit $7;
 
 -- name: route_page

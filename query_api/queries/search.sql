@@ -3,7 +3,7 @@
 -- $1: tenant; $2: client id; $3: username; $4: address; $5: online; $6: node; $7: clean start; $8: versions; $9: zone;
 -- $10, $11: least and greatest created_at; $12, $13: of connected_at; $14, $15: parts of client id and username;
 -- $16, $17: created_at and client id of the session behind which to begin; $18: rows to skip; $19: most rows, null for
--- all. Filters read nothing but the index that is walked; then the rows of the page are looked up, in its order, which
+-- all. Those with two ways go by rising values or by falling ones. Filters read nothing but the index that is walked; then the rows of the page are looked up, in its order, which
 -- nested loops keep.
 
 -- name: search_kinds
@@ -49,7 +49,7 @@ from (
 ) found
 {searched_rows};
 
--- name: search_kinds_after
+-- name: search_ages
 -- By age, behind a session: the first of each kind, and of these the first.
 with recursive kinds as (
     {first_kind}
@@ -63,11 +63,12 @@ from (
         select s.client_id, s.created_at
         from sessions s
         where {of_kind}
-        order by s.tenant, s.online, s.node, s.clean_start, s.version, s.zone collate "C", s.created_at, s.client_id
+        order by s.tenant {way}, s.online {way}, s.node {way}, s.clean_start {way}, s.version {way},
+            s.zone collate "C" {way}, s.created_at {way}, s.client_id {way}
         limit $18::bigint + $19::bigint
     ) f
     where {kind_wanted}
-    order by f.created_at, f.client_id
+    order by f.created_at {way}, f.client_id {way}
     offset $18 limit $19
 ) found
 {searched_rows};
@@ -80,7 +81,7 @@ from (
     from sessions s
     where {sessions_ready} and s.tenant = $1 and s.username collate "C" = $3 and s.username <> ''
       and ($4::text is null or s.address collate "C" = $4) and {of_one}
-    order by s.tenant, s.username collate "C", s.created_at, s.client_id
+    order by s.tenant {way}, s.username collate "C" {way}, s.created_at {way}, s.client_id {way}
     offset $18 limit $19
 ) found
 {searched_rows};
@@ -93,7 +94,7 @@ from (
     from sessions s
     where {sessions_ready} and s.tenant = $1 and s.address collate "C" = $4
       and ($3::text is null or s.username collate "C" = $3) and {of_one}
-    order by s.tenant, s.address collate "C", s.created_at, s.client_id
+    order by s.tenant {way}, s.address collate "C" {way}, s.created_at {way}, s.client_id {way}
     offset $18 limit $19
 ) found
 {searched_rows};
@@ -107,6 +108,35 @@ from (
     where {sessions_ready} and s.tenant = $1 and s.client_id = $2
       and ($3::text is null or s.username collate "C" = $3) and ($4::text is null or s.address collate "C" = $4)
       and {of_one}
+    order by s.tenant {way}, s.client_id {way}
+    offset $18 limit $19
+) found
+{searched_rows};
+
+-- name: search_usernames
+-- Those of users, by user and then age, behind a session. $20: user of that session.
+select {searched_columns}
+from (
+    select s.client_id
+    from sessions s
+    where {sessions_ready}
+      and (s.tenant, s.username collate "C", s.created_at, s.client_id) {beyond} ($1, $20::text, $16::bigint, $17::text)
+      and s.tenant {tenants} $1 and s.username <> '' and {of_any}
+    order by s.tenant {way}, s.username collate "C" {way}, s.created_at {way}, s.client_id {way}
+    offset $18 limit $19
+) found
+{searched_rows};
+
+-- name: search_addresses
+-- By address and then age, behind a session. $20: address of that session.
+select {searched_columns}
+from (
+    select s.client_id
+    from sessions s
+    where {sessions_ready}
+      and (s.tenant, s.address collate "C", s.created_at, s.client_id) {beyond} ($1, $20::text, $16::bigint, $17::text)
+      and s.tenant {tenants} $1 and {of_any}
+    order by s.tenant {way}, s.address collate "C" {way}, s.created_at {way}, s.client_id {way}
     offset $18 limit $19
 ) found
 {searched_rows};

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
@@ -12,12 +12,13 @@ from projector import searches
 from projector.store import open_pool
 from query_api import postgres, queries, search
 from query_api.errors import UnavailableError
-from query_api.search import ANY, BEGINNING, Filters, Place
+from query_api.search import ANY, BEGINNING, END, Filters, Place
 from query_api.store import Store
 from schemas.settings import PostgresSettings
 from tests.contract.query_api.tables import SESSION, Tables
 from tests.stackkit.eventually import run_async
 
+NamedPlace = tuple[str, Place]
 SIZE = 600
 NOW = 1_700_000_000_000
 NEVER = 4_294_967_295
@@ -128,6 +129,11 @@ async def test_any_combination_finds_what_there_is(store: Store, sessions: list[
         assert all(len(page) == limit for page in pages[: len(expected) // limit])
         walked = await walk(store, wanted, limit)
         assert sorted(client_id for _, client_id in walked) == expected
+        assert await walk_back(store, wanted, limit) == walked[::-1]
+        for column in search.BY_NAME:
+            by_name = sorted(place(one, column) for one in sessions if meets(one, wanted) and one[column])
+            assert await walk_by_name(store, wanted, column, "after", limit) == by_name, wanted
+            assert await walk_by_name(store, wanted, column, "before", limit) == by_name[::-1]
         if wanted.username is None and wanted.address is None:
             assert await search.count(store, "default", wanted) == len(expected)
         found_some += bool(expected)
@@ -141,6 +147,27 @@ async def walk(store: Store, wanted: Filters, limit: int) -> list[Place]:
         found += [(row["created_at"], row["client_id"]) for row in rows]
     assert found == sorted(found)
     return found
+
+
+async def walk_back(store: Store, wanted: Filters, limit: int) -> list[Place]:
+    """The same, latest first."""
+    found: list[Place] = []
+    while rows := await search.before(store, "default", wanted, found[-1] if found else END, limit):
+        found += [(row["created_at"], row["client_id"]) for row in rows]
+    return found
+
+
+async def walk_by_name(store: Store, wanted: Filters, column: str, way: search.Way, limit: int) -> list[NamedPlace]:
+    """All places by username or address, page by page."""
+    found: list[NamedPlace] = []
+    while rows := await search.by_name(store, "default", wanted, column, found[-1] if found else None, limit, way):
+        found += [place(row, column) for row in rows]
+    return found
+
+
+def place(row: Mapping[str, Any], column: str) -> NamedPlace:
+    """By Python's order of texts, which is that of code points."""
+    return row[column], (row["created_at"], row["client_id"])
 
 
 async def test_long_pages_come_in_parts(store: Store, sessions: list[dict[str, Any]]) -> None:
@@ -160,15 +187,15 @@ async def test_what_no_text_can_be_finds_nobody(store: Store, text: str) -> None
 QUERIES = [name for name in queries.load() if name.startswith("search_")]
 
 
-@pytest.mark.parametrize("name", [name for name in QUERIES if name != "search_client"])
+@pytest.mark.parametrize("name", [name for name in QUERIES if "search_client" not in name])
 async def test_filters_read_an_index_alone(store: Store, filled: Tables, name: str) -> None:
     """Whatever the statistics say: no scan of the table, and none of an index by key that looks up its rows."""
     assert store._pool is not None
+    of_kinds = INDEX[name.partition("/")[0]] == "sessions_by_kind"
     arguments = (
         "default",
         None,
-        "ann",
-        "192.0.2.1",
+        *(("", None) if of_kinds else ("ann", "192.0.2.1")),
         True,
         "n1",
         True,
@@ -180,26 +207,30 @@ async def test_filters_read_an_index_alone(store: Store, filled: Tables, name: s
         NOW,
         "a",
         "b",
-        -1,
-        "",
+        *(END if name.endswith("/before") else BEGINNING),
         0,
         10,
+        *(["ann"] if name.partition("/")[0] in search.BY_NAME.values() else []),
     )
     async with store._pool.acquire() as connection:
         plan = "\n".join(row[0] for row in await connection.fetch(f"explain {queries.load()[name]}", *arguments))
     assert "Seq Scan on sessions" not in plan
     lookups = [line for line in plan.splitlines() if " Index Scan using" in line and " on sessions" in line]
     assert all("sessions_pkey" in line for line in lookups)
-    assert f"Index Only Scan using {INDEX[name]}" in plan
+    back = "Backward " if name.endswith("/before") else ""
+    assert f"Index Only Scan {back}using {INDEX[name.partition('/')[0]]}" in plan
+    assert "Sort" not in plan or name.startswith("search_ages"), "which sorts no more than a page of each kind"
 
 
 INDEX = {
     "search_kinds": "sessions_by_kind",
-    "search_kinds_after": "sessions_by_kind",
+    "search_ages": "sessions_by_kind",
     "search_kinds_only": "sessions_by_kind",
     "search_count": "sessions_by_kind",
     "search_username": "sessions_by_username",
     "search_address": "sessions_by_address",
+    "search_usernames": "sessions_by_username",
+    "search_addresses": "sessions_by_address",
 }
 
 
@@ -215,6 +246,11 @@ def test_every_query_says_that_a_model_loads(new_postgres: Callable[..., Postgre
                     await search.page(store, "default", wanted, 0, 10)
                 with pytest.raises(UnavailableError):
                     await search.after(store, "default", wanted, BEGINNING, 10)
+                with pytest.raises(UnavailableError):
+                    await search.before(store, "default", wanted, END, 10)
+                for column in search.BY_NAME:
+                    with pytest.raises(UnavailableError):
+                        await search.by_name(store, "default", wanted, column, None, 10, "before")
         finally:
             await store.close()
 
