@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from schemas.admin import AdminEvent
 from schemas.events import NodeEvent
+from schemas.parts import Event
+from schemas.registry import name_of
 
 T = TypeVar("T")
 
 _admin: msgspec.msgpack.Decoder[AdminEvent] = msgspec.msgpack.Decoder(AdminEvent)
+_HEAD: Final = 64
+"""Bytes in which an event, an array, has its tag."""
 _nodes: msgspec.msgpack.Decoder[NodeEvent] = msgspec.msgpack.Decoder(NodeEvent)
 
 
@@ -27,6 +31,12 @@ def read_admin_event(value: bytes | None) -> AdminEvent:
 def read_node_event(value: bytes | None) -> NodeEvent:
     """The event in a record of ``mq.nodes``. Raises :class:`RecordError`."""
     return _read(_nodes, value)
+
+
+def begins_with_kind(value: bytes | None, kind: type[Event]) -> bool:
+    """Whether a record can be an event of a kind, of whatever version; judged by its first bytes, so it may be wrong
+    with True. Also a record without a value, so that whoever reads it learns that it has none."""
+    return value is None or name_of(kind.KIND).encode() + b"." in value[:_HEAD]
 
 
 def _read(decoder: msgspec.msgpack.Decoder[T], value: bytes | None) -> T:

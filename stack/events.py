@@ -16,7 +16,7 @@ from domain.topics import valid_filter
 from schemas.settings import KafkaSettings
 from stack.app import App
 from stack.errors import StackError
-from stack.logreader.admin import AdminScan
+from stack.logreader.admin import AdminScan, StatusScan
 from stack.logreader.bounds import Bound, BoundError, parse_bound
 from stack.logreader.jsonlines import cloud_event_line, cloud_source, json_line
 from stack.logreader.last import last_events
@@ -24,7 +24,7 @@ from stack.logreader.lines import LineWriter
 from stack.logreader.payloads import PayloadForm
 from stack.logreader.range import LogRange, resolve_range
 from stack.logreader.scan import Scan
-from stack.logreader.select import ADMIN_NAMES, DEFAULT_TENANT, KIND_NAMES, Wanted
+from stack.logreader.select import ADMIN_NAMES, DEFAULT_TENANT, KIND_NAMES, STATUS_NAME, Wanted
 from stack.logreader.sighting import Sighting
 from stack.logreader.source import LogSource, open_log, quiet_clients
 from stack.logreader.statusline import StatusLine, rate_text
@@ -76,7 +76,8 @@ class Output:
     skip_bad: bool
     progress: bool
     partitions: tuple[int, ...]
-    admin: bool
+    scan: type[Scan]
+    """How the log that is asked for is read."""
 
 
 @click.command()
@@ -86,7 +87,7 @@ class Output:
     "--kind",
     "kinds",
     multiple=True,
-    type=click.Choice((*KIND_NAMES, *ADMIN_NAMES)),
+    type=click.Choice((*KIND_NAMES, *ADMIN_NAMES, STATUS_NAME)),
     metavar="NAME",
     help="Of this kind: connected, ...",
 )
@@ -149,6 +150,8 @@ def events(
 
     --admin: what was asked, with passwords and secrets hidden; what came of it is in the read model of commands.
 
+    --kind connection_status: how connections to other brokers are. It is kept for a day, and said again every hour.
+
     --user: an event names its connection by its epoch, and only `connected` names the user; so the `connected` at the
     epoch is looked up, once for each connection. Connections whose `connected` was deleted are not found; how many is
     said at the end.
@@ -164,21 +167,31 @@ def events(
     if follow and until is not None:
         raise click.UsageError("--follow has no end: leave out --until, or --follow.")
     wanted = Wanted(frozenset(kinds), frozenset(clients), tenant, frozenset(topics), frozenset(users))
-    if admin and (clients or topics or users or partitions):
-        raise click.UsageError("The administration has kinds and tenants; leave out --admin, or the rest.")
-    if not set(kinds) <= set(ADMIN_NAMES if admin else KIND_NAMES):
-        raise click.UsageError("These kinds are of two logs: those of the administration are read with --admin.")
-    if not admin and not wanted.names:
+    scan = _scan(admin, set(kinds))
+    if scan is not Scan and (clients or topics or users or partitions):
+        raise click.UsageError("The administration and connections have kinds and tenants; leave out the rest.")
+    if scan is Scan and not wanted.names:
         raise click.UsageError("No event can match all of this: see which kinds have a topic or a client.")
     if follow and last is None and since is None:
         last = FOLLOW_LAST
     if not follow:  # who follows wants to know that Kafka is away
         quiet_clients()
-    output = Output(form, payloads, void, limit, last, follow, skip_bad, progress, partitions, admin)
+    output = Output(form, payloads, void, limit, last, follow, skip_bad, progress, partitions, scan)
     try:
         asyncio.run(Reading(app.config.kafka, wanted, since, until, output).run())
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _scan(admin: bool, kinds: set[str]) -> type[Scan]:
+    """How the log that holds the kinds is read. Raises click.UsageError for kinds of two logs."""
+    if kinds == {STATUS_NAME}:
+        return StatusScan
+    if not kinds <= set(ADMIN_NAMES if admin else KIND_NAMES):
+        raise click.UsageError(
+            f"These kinds are of two logs: those of the administration are read with --admin, {STATUS_NAME} alone."
+        )
+    return AdminScan if admin else Scan
 
 
 class Reading:
@@ -220,7 +233,8 @@ class Reading:
 
     @property
     def _topic(self) -> str:
-        return self._kafka.admin_topic if self._output.admin else self._kafka.events_topic
+        topics: dict[type[Scan], str] = {AdminScan: self._kafka.admin_topic, StatusScan: self._kafka.nodes_topic}
+        return topics.get(self._output.scan, self._kafka.events_topic)
 
     async def _source_name(self, source: LogSource) -> str:
         """The source of CloudEvents of this log. Raises :class:`StackError`."""
@@ -255,9 +269,7 @@ class Reading:
 
     def _scan(self, source: LogSource, chosen: LogRange) -> Scan:
         skip_bad = self._complain if self._output.skip_bad else None
-        if self._output.admin:
-            return AdminScan(source, self._wanted, chosen, skip_bad=skip_bad)
-        return Scan(source, self._wanted, chosen, users=self._users, skip_bad=skip_bad)
+        return self._output.scan(source, self._wanted, chosen, users=self._users, skip_bad=skip_bad)
 
     def _shown(self, sighting: Sighting) -> bool:
         return self._output.void or not sighting.void

@@ -11,6 +11,7 @@ from schemas.events import (
     AnyEvent,
     CommandDone,
     Connected,
+    ConnectionStatus,
     Denied,
     Disconnected,
     Dropped,
@@ -49,6 +50,7 @@ _COLOURS: dict[type[Any], str] = {
     Unsubscribed: _CYAN,
     Disconnected: _YELLOW,
     SessionEnded: _YELLOW,
+    ConnectionStatus: _YELLOW,
     Refused: _RED,
     Denied: _RED,
     Dropped: _RED,
@@ -90,18 +92,18 @@ class LineWriter:
         return f"{colour}{text}{_RESET}" if self._colours and colour else text
 
 
-def details(event: AnyEvent | AdminEvent, payloads: PayloadForm) -> str:
+def details(event: AnyEvent | AdminEvent | ConnectionStatus, payloads: PayloadForm) -> str:
     """What happened, in the fewest words."""
     if type(event) in COMMAND_EVENTS:
         return _joined(command_words(event, payloads))
     return _DETAILS[type(event)](event, payloads)
 
 
-def _client(event: AnyEvent | AdminEvent, sighting: Sighting) -> str:
+def _client(event: AnyEvent | AdminEvent | ConnectionStatus, sighting: Sighting) -> str:
     tenant: str | None = getattr(event, "tenant", None)
     if tenant is None or isinstance(event, ADMIN_TYPES):
         return printable(f"[{sighting.node}]")
-    client_id: str = getattr(event, "client_id", "")
+    client_id: str = getattr(event, "client_id", "") or getattr(event, "connection_id", "")
     return printable(client_id if tenant == DEFAULT_TENANT else f"{tenant}/{client_id}")
 
 
@@ -162,11 +164,17 @@ def _node_started(e: NodeStarted, _: PayloadForm) -> str:
     return _joined([f"{e.node} incarnation {e.incarnation}", continues, f"version {e.version}"])
 
 
+def _connection_status(e: ConnectionStatus, _: PayloadForm) -> str:
+    why = "" if e.error is None else f"{e.error.code} {e.error.message}".strip()
+    return _joined(["connected" if e.connected else "not connected", f"since {time_text(e.at)}", why])
+
+
 _DETAILS: dict[type[Any], Callable[[Any, PayloadForm], str]] = {
     NodeStarted: _node_started,
     NodeStopped: lambda e, _: f"{e.node} incarnation {e.incarnation}",
     NodeLost: lambda e, _: f"{e.node} incarnation {e.incarnation}",
     Connected: _connected,
+    ConnectionStatus: _connection_status,
     Refused: _refused,
     Subscribed: _subscribed,
     Unsubscribed: _unsubscribed,

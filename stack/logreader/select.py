@@ -11,7 +11,7 @@ from functools import cached_property
 
 from domain.topics import matches
 from schemas.admin import ADMIN_TYPES
-from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES, AnyEvent
+from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES, AnyEvent, ConnectionStatus
 from schemas.filters import client_marks, may_contain, topic_marks
 from schemas.frames import Frame
 from schemas.registry import name_of
@@ -21,6 +21,8 @@ KIND_NAMES: tuple[str, ...] = tuple(sorted(name_of(cls.KIND) for cls in (*LIFECY
 """Names of the events that may be in a frame."""
 ADMIN_NAMES: tuple[str, ...] = tuple(sorted(name_of(cls.KIND) for cls in ADMIN_TYPES))
 """Names of the events of the administration."""
+STATUS_NAME: str = name_of(ConnectionStatus.KIND)
+"""The event that lies among the heartbeats of nodes: how a connection to another broker is."""
 
 _MESSAGE_NAMES = frozenset(name_of(cls.KIND) for cls in MESSAGE_TYPES)
 _TOPIC_NAMES = frozenset(

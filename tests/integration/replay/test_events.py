@@ -11,12 +11,25 @@ import subprocess
 import msgspec
 import pytest
 
-from schemas.events import CommandDone, Expire, Kick, NodeLost, NodeStarted, Order, Publish, Refused
+from schemas.events import (
+    CommandDone,
+    ConnectionStatus,
+    Expire,
+    Heartbeat,
+    Kick,
+    LinkError,
+    NodeLost,
+    NodeStarted,
+    Order,
+    Publish,
+    Refused,
+)
 from schemas.frames import frame_headers
 from schemas.positions import offset_of, position, position_text
 from schemas.settings import KafkaSettings
 from stack.logreader.bounds import time_text
-from tests.integration.projector.nodes import write_admin
+from tests.golden.examples import EVENTS as EXAMPLES
+from tests.integration.projector.nodes import write_admin, write_node_event
 from tests.integration.replay.cli import Cli
 from tests.integration.replay.conftest import CLIENTS, Past
 from tests.integration.replay.logwriter import LogWriter, connected, published
@@ -276,6 +289,26 @@ async def test_the_administration_is_read_without_its_secrets(cli: Cli, kafka: K
     assert _kinds(cli.run("events", "--admin", "-n", "1", "--format", "json").json_lines) == ["acl_cache_cleared"]
     for wrong in (("--admin", "--client", "c"), ("--admin", "--kind", "connected"), ("--kind", "user_set")):
         assert cli.run("events", *wrong).code == 2
+
+
+async def test_how_connections_are_is_read_between_heartbeats(cli: Cli, kafka: KafkaSettings) -> None:
+    kind = ("events", "--kind", "connection_status")
+    refused = LinkError("ECONNREFUSED", -111, "connect", "192.0.2.9", 1_883, message="refused")
+    beat = next(event for event in EXAMPLES if isinstance(event, Heartbeat))
+    up = ConnectionStatus("t", "north", 3, True, 1_700_000_000_000)
+    for event in (beat, ConnectionStatus("default", "1", 3, False, 1_700_000_000_000, refused), beat, up):
+        await write_node_event(kafka, event)
+    down, up_again = cli.run(*kind).lines
+    assert down.endswith("1                     not connected, since 2023-11-14T22:13:20.000Z, ECONNREFUSED refused")
+    assert up_again.endswith("connection_status  t/north               connected, since 2023-11-14T22:13:20.000Z")
+    (told,) = cli.run(*kind, "--admin", "--tenant", "t", "--format", "json").json_lines
+    assert (told["position"], told["node"], told["data"]["connection_id"]) == ("0/3.0", "", "north")
+    assert len(cli.run(*kind, "-n", "1").lines) == 1
+    (cloud,) = cli.run(*kind, "-n", "1", "--format", "cloudevents").json_lines
+    assert cloud["type"] == "mqledger.connection_status.1"
+    assert kafka.nodes_topic in str(cloud["source"])
+    for wrong in (("--client", "c"), ("--kind", "connected"), ("--kind", "user_set", "--admin"), ("--partition", "0")):
+        assert cli.run(*kind, *wrong).code == 2
 
 
 async def test_commands_are_told_in_words(cli: Cli, kafka: KafkaSettings) -> None:

@@ -11,7 +11,7 @@ import jsonschema
 import pytest
 from jsonschema import Draft202012Validator
 
-from schemas.events import AnyEvent
+from schemas.events import AnyEvent, ConnectionStatus, LinkError
 from schemas.jsonschema import documents
 from schemas.plain import from_plain
 from schemas.positions import position
@@ -25,6 +25,7 @@ from tests.integration.replay.logwriter import connected, published
 
 EVENTS = FRAMES["everything"]
 SOURCE = cloud_source("5L6g3nShT-eMCtK--X86sw", "mq.events", "f81d4fae-7dec-11d0-a765-00a0c91e6bf6")
+STATUS = ConnectionStatus("t", "north", 12, False, 1_700_000_000_000, LinkError("ECONNREFUSED", message="no\x1b[2J"))
 TEXT = {"type": "string", "minLength": 1}
 CLOUD_EVENT = {
     # The JSON Schema of CloudEvents 1.0.2 (cloudevents/spec, formats/cloudevents.json), and section 3.1 on names.
@@ -50,12 +51,12 @@ CLOUD_EVENT = {
 }
 
 
-def _seen(event: AnyEvent, void: bool = False) -> Sighting:
+def _seen(event: AnyEvent | ConnectionStatus, void: bool = False) -> Sighting:
     return Sighting(3, position(120, 4), 1_700_000_000_123, "node-1", 42, void, event)
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.KIND)
-def test_every_event_has_a_line(event: AnyEvent) -> None:
+@pytest.mark.parametrize("event", [*EVENTS, STATUS], ids=lambda event: event.KIND)
+def test_every_event_has_a_line(event: AnyEvent | ConnectionStatus) -> None:
     line = LineWriter("text", colours=False).line(_seen(event))
     assert re.match(r"2023-11-14T22:13:20\.123Z  3/120\.4 +\w+ ", line)
     assert event.KIND.partition(".")[0] in line
@@ -79,6 +80,7 @@ def test_a_client_cannot_write_to_the_terminal() -> None:
     assert line.isprintable()
     assert printable("ü\x1b") == "ü\\x1b"
     assert LineWriter("text", colours=False).line(_seen(connected("c", username="\n"))).isprintable()
+    assert LineWriter("text", colours=False).line(_seen(STATUS)).isprintable()
 
 
 @pytest.mark.parametrize(
