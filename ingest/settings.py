@@ -78,8 +78,9 @@ class MqttSettings:
     """Seconds a client may leave its socket full before it is disconnected."""
     inbound_high_water: int = 4_194_304
     """Bytes of one connection that may await the log before reading from it pauses."""
-    backlog: int = 1_024
-    """Listen backlog of the socket."""
+    backlog: int = 4_096
+    """Connections that wait to be taken, of those that come at once; Linux allows ``net.core.somaxconn`` at most. Whoever
+    finds no room is left to the repetitions of TCP, which take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
