@@ -60,15 +60,15 @@ def hardy_product(own_services: Services, tmp_path_factory: pytest.TempPathFacto
 
 
 @contextmanager
-def new_product(services: Services, folder: Path) -> Iterator[Product]:
-    """A product on a fresh log and fresh tables, killed at the end."""
+def new_product(services: Services, folder: Path, **overrides: object) -> Iterator[Product]:
+    """A product on a fresh log and fresh tables, killed at the end; ``overrides`` are settings."""
     BreakableKafka(services).wait_until_back()
     OwnPostgres(services).wait_until_back()
     name = f"a{uuid.uuid4().hex[:10]}"
     kafka, postgres = fresh_kafka(services, name), fresh_postgres(services, name)
     run_async(ensure_topics(kafka))
     migrate(postgres)
-    made = Product(kafka, postgres, folder)
+    made = Product(kafka, postgres, folder, **overrides)
     try:
         made.start()
         yield made

@@ -9,6 +9,8 @@ LONG = os.environ.get("MQLEDGER_ACCEPTANCE_LONG", "") == "1"
 """The long form: more kills, and victims that the short form leaves alone."""
 MESSAGES = int(os.environ.get("MQLEDGER_ACCEPTANCE_MESSAGES", "6000"))
 """QoS 1 messages of a storm, over all publishers."""
+ROUNDS = int(os.environ.get("MQLEDGER_ACCEPTANCE_ROUNDS", "1"))
+"""How often each process is killed under a stream of commands."""
 SEED = os.environ.get("MQLEDGER_ACCEPTANCE_SEED", "")
 """Seed of the random moments; empty draws a new one each time."""
 PUBLISHERS = 10
