@@ -318,6 +318,41 @@ class Client:
             body=body,
         )
 
+    def list_queue(
+        self,
+        client_id: str,
+        *,
+        tenant: str | None = None,
+        at_least: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.QueuePage:
+        """Messages that wait for a client, without payloads, read from the log up to where it ended at the first
+        page.
+        """
+        return self._transport.request(
+            "GET",
+            f"/sessions/{segment(client_id)}/queue/messages",
+            models.QueuePage,
+            query={"tenant": tenant, "at_least": at_least, "limit": limit, "cursor": cursor},
+        )
+
+    def get_queued(
+        self,
+        client_id: str,
+        position: str,
+        *,
+        tenant: str | None = None,
+        at_least: str | None = None,
+    ) -> models.QueuedMessage:
+        """A message that waits for a client, with its payload, which is read from the log."""
+        return self._transport.request(
+            "GET",
+            f"/sessions/{segment(client_id)}/queue/messages/{segment(position)}",
+            models.QueuedMessage,
+            query={"tenant": tenant, "at_least": at_least},
+        )
+
     def list_subscriptions(
         self,
         *,

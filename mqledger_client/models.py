@@ -544,6 +544,56 @@ class Queue(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Since the client connected."""
 
 
+class QueuePage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A page of a queue: what was sent in the order of sending, retained messages that wait, then the others,
+    those of
+        one partition in their order.
+    """
+
+    items: list[Queued]
+    next: str | None
+    """None: the end. A page may hold fewer than `limit` items, or none, and have a next one."""
+    as_of: str | None
+    """When the log said last how far the client is: what it was sent or has acknowledged since is not known. None:
+    not
+        found yet, or never said, as of sessions that end with their connection.
+    """
+    position: str | None
+    """Where the log said that."""
+
+
+class Queued(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A message that a session still has to get."""
+
+    position: str
+    """Its place in the log."""
+    topic: str
+    client_id: str
+    """Who published it."""
+    qos: int
+    """With which it is sent: the lower of the message's and the subscription's."""
+    retain: bool
+    """Whether it is sent as a retained message."""
+    size: int
+    """Bytes of its payload."""
+    published_at: str
+    """RFC 3339, in UTC."""
+    expires_at: str | None
+    """RFC 3339, in UTC."""
+    state: Literal["received", "sent", "waiting"]
+    """`sent`: not acknowledged. `received`: a message of QoS 2 that the client has; only the end of it is missing."""
+    packet_id: int | None
+    """Of what was sent."""
+    properties: Properties
+
+
+class QueuedMessage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A message of a queue with its payload."""
+
+    message: Queued
+    base64: str
+
+
 class Reloaded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What reading the configuration again has found."""
 

@@ -75,10 +75,30 @@ def session_show(api: Remote, client_id: str, as_of: str | None) -> None:
 
 @session.command("queue")
 @click.argument("client_id")
+@click.option("--messages", is_flag=True, help="Show the messages one by one.")
+@limit
 @remote
-def session_queue(api: Remote, client_id: str) -> None:
-    """Show how many messages wait for a client."""
-    api.one(api.client.get_queue(client_id))
+def session_queue(api: Remote, client_id: str, messages: bool, limit: int) -> None:
+    """Show how many messages wait for a client, or which."""
+    if not messages:
+        api.one(api.client.get_queue(client_id))
+        return
+    rows = api.every(lambda at: api.client.list_queue(client_id, cursor=at), limit)
+    api.rows(rows, "position", "state", "packet_id", "topic", "qos", "retain", "size", "client_id", "published_at")
+
+
+@session.command("message")
+@click.argument("client_id")
+@click.argument("position")
+@click.option("--raw", is_flag=True, help="Print the payload alone, byte for byte.")
+@remote
+def session_message(api: Remote, client_id: str, position: str, raw: bool) -> None:
+    """Show a message that waits for a client."""
+    found = api.client.get_queued(client_id, position)
+    if raw:
+        click.echo(base64.b64decode(found.base64), nl=False)
+    else:
+        api.one(found.message)
 
 
 def _kick(api: Remote, client_id: str, reason: str | None, username: str | None) -> None:

@@ -137,6 +137,33 @@ class Log:
                         yield found
             yield []
 
+    async def records(self, at: Vector, end: Vector) -> AsyncGenerator[Any, None]:
+        """The records from a vector up to another, in the order of each partition, whole frames where they begin in
+        between; None when nothing comes. ``at`` is moved along: before a record is given, to behind it.
+
+        Raises ProblemError 410 for what the log does not hold any more, UnavailableError.
+        """
+        left = {self._tp(one) for one in at if at[one] < end[one]}
+        self._consumer.pause(*self._consumer.assignment())
+        for tp in left:
+            self._consumer.seek(tp, offset_of(at[tp.partition]))
+            self._consumer.resume(tp)
+        while left:
+            with _translated():
+                got = await self._consumer.getmany(*left, timeout_ms=POLL_MS, max_records=BATCH_RECORDS)
+            for tp, records in got.items():
+                for record in records:
+                    if position(record.offset, 0) < end[tp.partition]:
+                        at[tp.partition] = position(record.offset + 1, 0)
+                        yield record
+            for tp in tuple(left):
+                if position(await self._consumer.position(tp), 0) >= end[tp.partition]:
+                    at[tp.partition] = max(at[tp.partition], end[tp.partition])
+                    self._consumer.pause(tp)
+                    left.discard(tp)
+            yield None
+            await asyncio.sleep(0)  # what is fetched already comes without waiting: others want to be served, too
+
     async def record(self, partition: int, offset: int) -> Any | None:
         """One record, None when the log does not hold it any more. Raises UnavailableError."""
         tp = self._tp(partition)
@@ -145,6 +172,7 @@ class Log:
                 return None
             self._consumer.pause(*(self._consumer.assignment() - {tp}))
             self._consumer.seek(tp, offset)
+            self._consumer.resume(tp)
             async with asyncio.timeout(START_SECONDS):
                 while True:
                     got = await self._consumer.getmany(tp, timeout_ms=POLL_MS, max_records=1)

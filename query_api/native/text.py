@@ -130,6 +130,14 @@ Protocol = Literal["mqtt3.1", "mqtt3.1.1", "mqtt5", "amqp0.9.1"]
 BASE64: Final = r"^([A-Za-z0-9+/]{4})*([A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$(?!\n)"
 BanKind = Literal["clientid", "username", "peerhost"]
 Part = Annotated[str, Meta(min_length=1, max_length=NAME_BYTES, pattern=r"^[^\x00]+$")]
+LogPlace = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{1,5}/[0-9]{1,14}\.[0-9]{1,5}$(?!\n)",
+        description="A place in the log: partition, offset and index.",
+        examples=["3/1204.17"],
+    ),
+]
 
 PARTS: Final[Mapping[str, Any]] = {
     "app_id": Id,
@@ -142,6 +150,7 @@ PARTS: Final[Mapping[str, Any]] = {
     "name": Name,
     "node": Part,
     "plugin": Name,
+    "position": LogPlace,
     "rule": Id,
     "topic": Topic,
     "username": Username,

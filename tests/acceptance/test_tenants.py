@@ -31,6 +31,7 @@ MARK = "crimson"
 DEVICE = "crimson-device"
 AWAY = "crimson-away"
 TOPIC = "crimson/topic"
+QUEUE = f"{NATIVE}/sessions/{AWAY}/queue/messages"
 USER = "crimson-user"
 PASSWORD = "a password of crimson"
 V5 = ProtocolVersion.V5
@@ -138,6 +139,12 @@ def device(world: World) -> Iterator[Client]:
     """A connected client of the first tenant, and one that is away with a queue."""
     with _device(world, "red", AWAY, clean=False, session_expiry_interval=3_600) as away:
         away.subscribed(TOPIC, qos=1, retain_handling=2)
+    world.product.settle()
+    for _ in range(2):
+        _done(world.red.post(f"{NATIVE}/messages", json={"topic": TOPIC, "payload": "crimson queued", "qos": 1}))
+    held = _done(world.red.get(QUEUE))["items"]
+    assert [one["topic"] for one in held] == [TOPIC, TOPIC]
+    world.parts["position"] = quote(held[0]["position"], safe="")
     with _device(world, "red", DEVICE, clean=False, session_expiry_interval=3_600) as client:
         client.subscribed("crimson/#", qos=1, retain_handling=2)
         world.product.settle()
@@ -285,6 +292,14 @@ def test_tokens_and_keys_of_another_tenant_open_nothing(world: World, device: Cl
     old = world.red.get("/api/v1/sessions", params={"limit": 1}).json()["next_page_token"]
     assert world.blue.get("/api/v1/sessions", params={"limit": 1, "page_token": old}).status_code == 400
     assert world.blue.get(f"{NATIVE}/commands/{world.parts['id']}").status_code == 404
+    # A queue of the first tenant, and one of a session of the same name, with a cursor and a place of the other's.
+    with _device(world, "blue", AWAY, clean=False, session_expiry_interval=3_600):
+        world.product.settle()
+        queued = _done(world.red.get(QUEUE, params={"limit": 1}))["next"]
+        assert world.blue.get(QUEUE, params={"limit": 1, "cursor": queued}).status_code == 400
+        assert _done(world.blue.get(QUEUE))["items"] == []
+        assert _done(world.red.get(f"{QUEUE}/{world.parts['position']}"))["message"]["topic"] == TOPIC
+        assert world.blue.get(f"{QUEUE}/{world.parts['position']}").status_code == 404
     # The same idempotency key is another tenant's own.
     sent = {"topic": "navy", "payload": "x"}
     made = _done(world.blue.post(f"{NATIVE}/messages", json=sent, headers={"idempotency-key": "k-1"}))

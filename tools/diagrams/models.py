@@ -15,6 +15,7 @@ TABLES_OF = {
     "touch_subscription": "subscriptions",
     "subscriptions_history": "subscriptions_history",
     "counters": "session_counters",
+    "measure": "session_counters",
     "route": "routes",
     "total": "totals",
     "count": "metrics",
@@ -34,7 +35,7 @@ def tables_by_event() -> dict[str, list[str]]:
     found = {}
     for event, handler in handler_table(fold, "_HANDLERS").items():
         used = {name for function in reached(methods, handler) for name in _taken_from_batch(function)}
-        found[event] = [where for name, where in TABLES_OF.items() if name in used]
+        found[event] = list(dict.fromkeys(where for name, where in TABLES_OF.items() if name in used))
     return found
 
 

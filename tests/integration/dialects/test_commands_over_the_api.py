@@ -71,6 +71,11 @@ def test_clients(live: Live, shell: Shell, name: str) -> None:
         assert "0x00" in shell.run("session", "unsubscribe", name, f"{name}/+")
         shell.run("acl", "clear-cache", name)
         shell.run("session", "disconnect", name, "--reason", "enough")
+    shell.run("session", "subscribe", name, f"{name}/+", "--qos", "1")
+    shell.run("publish", f"{name}/z", "waits", "--qos", "1")
+    (held,) = shell.json("session", "queue", name, "--messages")
+    assert f"{name}/z" in shell.run("session", "message", name, held["position"])
+    assert shell.run("session", "message", name, held["position"], "--raw") == "waits"
     assert "ended the session" in shell.run("session", "kick", name)
     assert "no such thing" in shell.run("kick", name, code=1)
     assert "ended 0 sessions" in shell.run("session", "expire", "--away", "4294967295")

@@ -51,7 +51,7 @@ def test_every_operation_does_as_its_example_says(api: Native) -> None:
     """The requests of the document, in an order in which they can succeed: made, put, looked at, changed, removed."""
     names: dict[str, str] = {"node": "emq@127.0.0.1", "listener": "mqtt:tcp"}
     with api.live.client("meter-17", clean=False, session_expiry_interval=3600) as client:
-        client.subscribed("plant/+/on", qos=1)
+        client.subscribed("plant/+/on", "plant/1/#", qos=1)
         eventually_sync(lambda: api.ask("GET", "/sessions/meter-17/subscriptions")["items"])
         walked = [one for one in OPERATIONS if one.name not in APART]
         for one in sorted(walked, key=_turn):
@@ -73,6 +73,8 @@ def _remember(operation: str, answer: Any, names: dict[str, str]) -> None:
         names["id"] = answer["id"]
     if operation == "add_api_key":
         names["app_id"] = answer["app_id"]
+    if operation == "list_queue":
+        names["position"] = answer["items"][0]["position"]
 
 
 def test_examples_are_of_their_types(api: Native) -> None:

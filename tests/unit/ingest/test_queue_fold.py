@@ -63,7 +63,7 @@ def waiting(log: Log, fold: QueueFold) -> Iterator[Waiting]:
 
 
 def listed(log: Log, fold: QueueFold) -> dict[str, object]:
-    """The same as :func:`queue` gives of a session."""
+    """The same as :func:`queue` gives of a session, what waits in the order of the log."""
     sent: list[tuple[int, int, int]] = []
     held: dict[tuple[int, bool], list[int]] = {}
     for one in [*fold.named(), *waiting(log, fold)]:
@@ -72,7 +72,7 @@ def listed(log: Log, fold: QueueFold) -> dict[str, object]:
             sent.append((one.packet_id, item, one.state))
         else:
             held.setdefault((one.partition, one.retain), []).append(item)
-    return {"sent": sent, "waiting": held}
+    return {"sent": sent, "waiting": {which: sorted(items) for which, items in held.items()}}
 
 
 def check(world: World, chance: random.Random, reported: bool, seen: Counter[str]) -> None:

@@ -1,0 +1,255 @@
+"""The queue of a session out of the log, as far as a request has time for: how far the session is, then its messages.
+
+The first part reads the session's own partition, from where the read models know that the log speaks of it, and must be
+whole before anything can be told: a message may be dropped far behind where it lies. What was read is remembered by the
+worker, so that the next request goes on; another worker begins anew and comes to the same. The second part reads all
+partitions, from where nothing is finished on, and may end anywhere.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any, Final, NamedTuple
+
+from domain.counting import DECIDING, MESSAGES, Counting, Message
+from domain.queue import OF_ALL, Base, Place, QueueFold, Waiting
+from query_api.native.log import Log, Vector
+from query_api.store import Row, Store
+from schemas.events import AnyEvent
+from schemas.filters import client_marks, may_contain, topic_marks
+from schemas.frames import Frame, read_frame
+from schemas.parts import Subscription
+from schemas.positions import Position, index_of, offset_of, position
+
+MARGIN: Final = 16
+"""Frames that are read before the one at a time that is looked for: they tell how far the node was."""
+SKEW_MS: Final = 5_000
+"""How far append times of Kafka's brokers may be apart, about; more costs time and changes nothing."""
+MARKS: Final = 100
+"""Filters up to which frames are skipped by their marks: looking costs more with every one."""
+REMEMBERED: Final = 64
+KEPT: Final = 8
+
+
+class Found(NamedTuple):
+    """A message of a queue."""
+
+    how: Waiting
+    message: Message
+    time: int
+    """When it was published: append time, in milliseconds."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """How far a session is, worked out of its own events below ``end``. One request at a time works on it."""
+
+    tenant: str
+    client_id: str
+    reach: Row
+    end: Vector
+    start: int | None = None
+    """Offset from which its partition is read."""
+    proved: bool = False
+    """It is known to be far enough back."""
+    done: bool = False
+    _fold: QueueFold | None = None
+    _at: Vector = field(default_factory=dict)
+    _tried: bool = False
+    """A start that was found by what waits has been tried."""
+    _times: list[int] | None = None
+
+    @property
+    def fold(self) -> QueueFold:
+        """What the events say, when ``done``."""
+        assert self._fold is not None
+        return self._fold
+
+    @property
+    def _home(self) -> int:
+        return self.reach["partition"]  # type: ignore[no-any-return]
+
+    async def work(self, log: Log, store: Store, stop: float) -> bool:
+        """Go on until it is ``done``, or ``stop`` of the monotonic clock. Raises UnavailableError, ProblemError
+        410, FrameError for a part of the log that can't be read."""
+        while not self.done:
+            if self._fold is None:
+                await self._begin(log, store)
+            if not await self._read(log, stop):
+                return False
+            await self._judge(log)
+        return True
+
+    async def _begin(self, log: Log, store: Store) -> None:
+        if self.start is None:
+            self.start = await self._first_start(log)
+        rows = await store.fetch("subscriptions_before", self.tenant, self.client_id, position(self.start, 0))
+        held = [Subscription(*row) for row in rows]
+        self._fold = QueueFold(self.tenant, self.client_id, self._home, self.reach["created"], self.reach["node"], held)
+        self._at = {self._home: position(self.start, 0)}
+
+    async def _first_start(self, log: Log) -> int:
+        if self._times is None:
+            names = ("measured_at", "left_at") if self.reach["online"] else ("disconnected_at",)
+            self._times = [self.reach[name] for name in names if self.reach[name]]
+        if self._times:
+            return await self._before(log, self._times.pop(0))
+        return offset_of(self.reach["created"])
+
+    async def _before(self, log: Log, ms: int) -> int:
+        """The offset of a frame a little before a time, in the session."""
+        found = offset_of((await log.at(ms, self.end))[self._home])
+        return max(min(found, offset_of(self.end[self._home])) - MARGIN, offset_of(self.reach["created"]))
+
+    async def _read(self, log: Log, stop: float) -> bool:
+        """Fold up to the end; False when the time is up."""
+        assert self._fold is not None
+        mine = client_marks(self.tenant, self.client_id)
+        async with aclosing(log.records(self._at, self.end)) as records:
+            async for record in records:
+                if record is not None:
+                    frame = read_frame(record.headers, record.value)
+                    told = may_contain(frame.clients, mine) or not OF_ALL.isdisjoint(frame.header.counts)
+                    lifecycle = frame.lifecycle() if told else ()
+                    self._fold.fold(record.offset, record.timestamp, frame.header, lifecycle)
+                if time.monotonic() > stop:
+                    break
+        return self._at[self._home] >= self.end[self._home]
+
+    async def _judge(self, log: Log) -> None:
+        """Whether that was read from far enough on; if not, from where it has to be read."""
+        assert self._fold is not None
+        base, created = self._fold.base, offset_of(self.reach["created"])
+        if self.proved or self.start == created or (base is not None and self._fold.covers(base)):
+            self.done = self.proved = True
+        elif base is None:
+            self.start = self._fold = None
+        else:
+            self.start = created if self._tried else await self._before(log, await self._oldest(log, base) - SKEW_MS)
+            self._tried, self._fold = True, None
+
+    async def _oldest(self, log: Log, base: Base) -> int:
+        """The append time of the oldest message that waits, or of the base."""
+        times = [base.place.time]
+        for partition, low in enumerate(base.low):
+            if offset_of(low) < base.vector[partition]:
+                record = await log.record(partition, offset_of(low))
+                times += [] if record is None else [record.timestamp]
+        return min(times)
+
+    # Messages
+
+    async def named(self, log: Log, start: int, most: int, stop: float) -> tuple[list[Found], int]:
+        """Messages that the log names, from one of them on, and the number of the next: at most so many."""
+        waiting, frames = self.fold.named(), _Frames(log)
+        found: list[Found] = []
+        at = start
+        while at < len(waiting) and len(found) < most and (at == start or time.monotonic() < stop):
+            one = await self.one(frames, waiting[at])
+            found += [] if one is None else [one]
+            at += 1
+        return found, at
+
+    async def one(self, frames: _Frames, how: Waiting) -> Found | None:
+        """A message of the queue; None when the log does not hold it any more."""
+        got = await frames.at(how.partition, offset_of(how.position))
+        if got is None:
+            return None
+        _, events, when = got
+        message = events[index_of(how.position)]
+        assert isinstance(message, Message)
+        return Found(how, message, when)
+
+    async def look_for(self, log: Log, partition: int, place: Position) -> Found | None:
+        """The message at a place, if it waits for the session."""
+        base = self.fold.base
+        if base is None or partition not in self.end or place >= self.end[partition]:
+            return None
+        frames = _Frames(log)
+        for how in self.fold.named():
+            if (how.partition, how.position) == (partition, place):
+                return await self.one(frames, how)
+        if place < base.low[partition] or (got := await frames.at(partition, offset_of(place))) is None:
+            return None
+        frame, events, when = got
+        for at, message in Counting().fold(offset_of(place), when, frame.header, enumerate(events)):
+            waits = self.fold.judge(message, Place(partition, at, frame.header.depends, when)) if at == place else None
+            if waits is not None:
+                return Found(waits, message, when)
+        return None
+
+    async def waiting(self, log: Log, at: Vector, most: int, stop: float) -> list[Found]:
+        """Messages that wait from a vector on, at most so many; ``at`` is left behind what was looked at."""
+        found: list[Found] = []
+        begun, counting = dict(at), {partition: Counting() for partition in at}
+        marks = _marks(self.fold.filters)
+        async with aclosing(log.records(at, self.end)) as records:
+            async for record in records:
+                if record is not None:
+                    for one in self._of(record, marks, counting[record.partition]):
+                        if len(found) >= most:
+                            at[record.partition] = one.how.position
+                            break
+                        if one.how.position >= begun[record.partition]:
+                            found.append(one)
+                if len(found) >= most or time.monotonic() > stop:
+                    break
+        return found
+
+    def _of(self, record: Any, marks: list[tuple[bytes, ...]], counting: Counting) -> Iterator[Found]:
+        """The messages of a frame that wait for the session."""
+        frame = read_frame(record.headers, record.value)
+        counts = frame.header.counts
+        wanted = not MESSAGES.isdisjoint(counts) and any(may_contain(frame.topics, one) for one in marks)
+        if not wanted and DECIDING.isdisjoint(counts):
+            return
+        events = frame.events() if wanted else frame.lifecycle()
+        for at, message in counting.fold(record.offset, record.timestamp, frame.header, events):
+            how = self.fold.judge(message, Place(record.partition, at, frame.header.depends, record.timestamp))
+            if how is not None:
+                yield Found(how, message, record.timestamp)
+
+
+class _Frames:
+    """Frames of the log, the last few remembered: messages that were sent one after another lie together."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._known: OrderedDict[tuple[int, int], tuple[Frame, list[AnyEvent], int]] = OrderedDict()
+
+    async def at(self, partition: int, offset: int) -> tuple[Frame, list[AnyEvent], int] | None:
+        """A frame, its events and its append time; None when the log does not hold it any more."""
+        known = self._known.get((partition, offset))
+        if known is None and (record := await self._log.record(partition, offset)) is not None:
+            frame = read_frame(record.headers, record.value)
+            known = self._known[partition, offset] = frame, frame.event_list(), record.timestamp
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+        return known
+
+
+def _marks(filters: Iterable[str]) -> list[tuple[bytes, ...]]:
+    """What the topics of a frame with a message for one of the filters contain: all of the marks of one."""
+    found = [topic_marks(one) for one in filters]
+    return found if len(found) <= MARKS else [()]
+
+
+class Readings:
+    """Those that were not whole yet, or whose messages are not all told: the latest, so that a walk goes on quickly."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[object, Reading] = OrderedDict()
+
+    def take(self, key: object) -> Reading | None:
+        """The reading, which is nobody else's then."""
+        return self._kept.pop(key, None)
+
+    def put(self, key: object, reading: Reading) -> None:
+        """Remember it."""
+        self._kept[key] = reading
+        while len(self._kept) > REMEMBERED:
+            self._kept.popitem(last=False)

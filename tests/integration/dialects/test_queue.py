@@ -1,0 +1,257 @@
+"""Messages of a queue one by one: what the native API lists is what the client then gets, in that order."""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from ingest.mqtt.codec import ProtocolVersion, PublishPacket
+from schemas.positions import partition_of
+from schemas.settings import KafkaSettings, PostgresSettings
+from tests.integration.dialects.live import Live, live_stack
+from tests.integration.dialects.native import Native
+from tests.mqttkit.client import Client
+from tests.mqttkit.names import unique
+from tests.stackkit.eventually import eventually_sync
+
+MOST = 20
+PARTITIONS = 4
+LONG: dict[str, Any] = {"clean": False, "session_expiry_interval": 3_600}
+Seen = tuple[str, int, bool, bytes]
+"""Topic, QoS, retain flag, payload."""
+
+
+@pytest.fixture(scope="module")
+def stack(
+    new_kafka: Callable[..., KafkaSettings],
+    new_postgres: Callable[..., PostgresSettings],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Live]:
+    """A stack that keeps few messages for a session."""
+    folder = tmp_path_factory.mktemp("queue")
+    limits = {"mqtt__max_queued_messages": MOST, "log__counters_interval": 0.5}
+    with live_stack(new_kafka(partitions=PARTITIONS), new_postgres(migrated=True), folder, **limits) as live:
+        yield live
+
+
+@pytest.fixture
+def api(stack: Live) -> Native:
+    """As the administrator."""
+    return Native(stack)
+
+
+@pytest.fixture
+def publishers(stack: Live) -> Iterator[list[Client]]:
+    """One in each partition."""
+    names = (unique("p") for _ in range(1_000))
+    homes = {partition_of("default", name, PARTITIONS): name for name in names}
+    with ExitStack() as opened:
+        yield [opened.enter_context(stack.client(homes[partition])) for partition in range(PARTITIONS)]
+
+
+def away(stack: Live, name: str, *filters: tuple[str, int], **options: Any) -> None:
+    """A client subscribes and goes."""
+    with stack.client(name, **LONG) as client:
+        for topic_filter, qos in filters:
+            client.subscribed(topic_filter, qos=qos, **options)
+        client.disconnect()
+    stack.shown(name, connected=False)
+
+
+def path(name: str) -> str:
+    """Of the messages of a queue."""
+    return f"/sessions/{name}/queue/messages"
+
+
+def listed(api: Native, name: str, limit: int = 1_000) -> dict[str, list[Seen]]:
+    """What the API lists, with payloads, by publisher and whether it is retained, in the order of each."""
+    found: dict[str, list[Seen]] = {}
+    for one in api.every(path(name), limit):
+        whole = api.ask("GET", f"{path(name)}/{quote(one['position'], safe='')}")
+        assert whole["message"] == one
+        payload = b64decode(whole["base64"])
+        assert one["size"] == len(payload)
+        found.setdefault(payload.decode().partition(" ")[0], []).append(
+            (one["topic"], one["qos"], one["retain"], payload)
+        )
+    return found
+
+
+def delivered(stack: Live, name: str, count: int) -> dict[str, list[Seen]]:
+    """What the client gets when it is back, likewise, and then nothing more."""
+    found: dict[str, list[Seen]] = {}
+    with Client(stack.at, ProtocolVersion.V5, name, **LONG) as client:
+        assert client.session_present
+        for _ in range(count):
+            message = client.expect_message()
+            seen = (message.topic, message.qos, message.retain, message.payload)
+            found.setdefault(message.payload.decode().partition(" ")[0], []).append(seen)
+        client.ping_through()
+        client.disconnect()
+    return found
+
+
+def agree(stack: Live, api: Native, name: str, count: int) -> dict[str, list[Seen]]:
+    """What is listed is what comes; so many messages."""
+    told = listed(api, name)
+    assert sum(map(len, told.values())) == count, told
+    assert delivered(stack, name, count) == told
+    stack.shown(name, connected=False)
+    eventually_sync(lambda: api.ask("GET", path(name))["items"] == [])
+    return told
+
+
+def say(publishers: list[Client], topic: str, *, qos: int = 1, times: int = 1, **options: Any) -> None:
+    """Each says something; the payload begins with who says it, and with "retained" if it is."""
+    for number in range(times):
+        for one in publishers:
+            who = f"{one.client_id}-retained" if options.get("retain") else one.client_id
+            one.publish(topic, f"{who} {topic} {qos} {number}".encode(), qos=qos, **options)
+
+
+def test_what_is_listed_is_what_comes(stack: Live, api: Native, publishers: list[Client]) -> None:
+    """Plain and wildcard filters of QoS 1 and 2 that overlap; from every partition what matches and what does not."""
+    name = unique("q")
+    away(stack, name, (f"{name}/a", 1), (f"{name}/+", 2), (f"{name}/b/#", 1), (f"{name}/none", 0))
+    for qos in (0, 1, 2):
+        say(publishers, f"{name}/a", qos=qos)
+        say(publishers, f"{name}/b/c/d", qos=qos)
+        say(publishers, f"{name}x/a", qos=qos)
+        say(publishers, f"{name}/none/x", qos=qos)
+    told = agree(stack, api, name, 4 * 2 * PARTITIONS // 2)
+    assert {seen[:2] for of in told.values() for seen in of} == {
+        (f"{name}/a", 1),
+        (f"{name}/a", 2),
+        (f"{name}/b/c/d", 1),
+    }
+
+
+def test_retained_messages_expiry_and_a_subscription_on_behalf(
+    stack: Live, api: Native, publishers: list[Client]
+) -> None:
+    name = unique("q")
+    for one in publishers:
+        say([one], f"{name}/kept/{one.client_id}", retain=True)
+    away(stack, name, (f"{name}/mine", 1))
+    say(publishers, f"{name}/kept/later")
+    wanted = {"subscriptions": [{"filter": f"{name}/kept/#", "qos": 1}]}
+    assert api.ask("POST", f"/sessions/{name}/subscriptions", wanted)["codes"] == [1]
+    say(publishers, f"{name}/kept/later", times=2)
+    say(publishers[:1], f"{name}/mine", message_expiry_interval=1)
+    say(publishers[:1], f"{name}/mine", message_expiry_interval=600)
+
+    def mine() -> list[Any]:
+        return [one["properties"] for one in api.every(path(name), 1_000) if one["topic"] == f"{name}/mine"]
+
+    eventually_sync(lambda: mine() == [{"message_expiry": 600}])
+    told = agree(stack, api, name, PARTITIONS + 2 * PARTITIONS + 1)
+    assert sum(seen[2] for of in told.values() for seen in of) == PARTITIONS
+    say(publishers, f"{name}/kept/later")
+    assert api.ask("POST", f"/sessions/{name}/unsubscribe", {"filters": [f"{name}/kept/#"]})["codes"] == [0]
+    say(publishers, f"{name}/kept/later")
+    agree(stack, api, name, PARTITIONS)
+
+
+def test_what_was_dropped_is_not_listed(stack: Live, api: Native, publishers: list[Client]) -> None:
+    name = unique("q")
+    away(stack, name, (f"{name}/#", 1))
+    say(publishers, f"{name}/x", times=2 * MOST // PARTITIONS)
+    eventually_sync(lambda: len(api.every(path(name), 1_000)) == MOST)
+    agree(stack, api, name, MOST)
+
+
+def test_a_client_that_does_not_acknowledge(stack: Live, api: Native, publishers: list[Client]) -> None:
+    """Sent and not acknowledged: with packet identifiers; behind the window, waiting; then it breaks and comes back."""
+    name = unique("q")
+    client = stack.client(name, receive_maximum=5, **LONG)
+    client.subscribed(f"{name}/#", qos=2)
+    say(publishers, f"{name}/x", qos=2)
+    say(publishers, f"{name}/x", qos=1)
+    got = [client.expect_message(ack=False) for _ in range(5)]
+
+    def sent() -> list[dict[str, Any]]:
+        return [one for one in api.every(path(name)) if one["state"] == "sent"]
+
+    eventually_sync(lambda: [one["packet_id"] for one in sent()] == [one.packet_id for one in got])
+    assert [(one["topic"], one["qos"]) for one in sent()] == [(one.topic, one.qos) for one in got]
+    waiting = [one for one in api.every(path(name)) if one["state"] == "waiting"]
+    assert [one["packet_id"] for one in waiting] == [None] * (2 * PARTITIONS - 5)
+    for message in got:
+        client.acknowledge(message)
+    _, *rest = [client.expect_message() for _ in range(2)], client.expect_message(ack=False)
+    assert isinstance(rest[0], PublishPacket)
+    eventually_sync(lambda: [one["packet_id"] for one in api.every(path(name))] == [rest[0].packet_id])
+    client.close()
+    stack.shown(name, connected=False)
+    agree(stack, api, name, 1)
+
+
+def test_pages_of_one_while_more_come_in(stack: Live, api: Native, publishers: list[Client]) -> None:
+    """A walk tells what was there when it began."""
+    name = unique("q")
+    away(stack, name, (f"{name}/#", 1))
+    say(publishers, f"{name}/x", times=2)
+    before = api.every(path(name), 1_000)
+    items, cursor = [], ""
+    while cursor is not None:
+        page = api.ask("GET", path(name), limit=1, cursor=cursor)
+        say(publishers[:1], f"{name}/x")
+        items += page["items"]
+        cursor = page["next"]
+    assert sorted(one["position"] for one in items) == sorted(one["position"] for one in before)
+    count = len(api.every(path(name), 3))
+    assert count > len(before)
+    agree(stack, api, name, count)
+
+
+def test_after_the_node_was_killed(stack: Live, api: Native) -> None:
+    """Of one that was away, and of one that was connected and had not acknowledged."""
+    name, stuck, publisher = unique("q"), unique("q"), unique("p")
+    away(stack, name, (f"{name}/#", 1))
+    held = stack.client(stuck, receive_maximum=2, **LONG)
+    held.subscribed(f"{name}/#", qos=1)
+    with stack.client(publisher) as client:
+        say([client], f"{name}/x", times=5)
+        held.expect_message(ack=False)
+        stack.ingest.kill9()
+    held.close()
+    stack.ingest.start()
+    stack.shown(stuck, connected=False)
+    with stack.client(publisher) as client:
+        say([client], f"{name}/y", times=2)
+    agree(stack, api, name, 7)
+    agree(stack, api, stuck, 7)
+
+
+def test_what_is_not_there(stack: Live, api: Native, publishers: list[Client]) -> None:
+    name = unique("q")
+    assert api.problem("GET", path(name)) == (404, "not-found")
+    away(stack, name, (f"{name}/#", 1))
+    say(publishers[:1], f"{name}/x")
+    say(publishers[:1], f"other-{name}/x")
+    (one,) = api.every(path(name))
+    partition, _, place = one["position"].partition("/")
+    offset = int(place.partition(".")[0])
+    for wrong in (f"{partition}/{offset + 1}.0", f"{partition}/{offset}.9", "77/0.0", f"{partition}/{10**13}.0"):
+        assert api.problem("GET", f"{path(name)}/{quote(wrong, safe='')}") == (404, "not-found")
+    assert api.problem("GET", f"{path(name)}/nowhere")[0] in (400, 404)
+    assert api.problem("GET", path(name), cursor="a" * 40) == (400, "invalid-request")
+    made = api.ask("POST", "/api-keys", {"name": unique("k"), "role": "administrator", "tenant": "t9"}, 201)
+    other = Native(stack, (made["app_id"], made["secret"]))
+    assert other.problem("GET", path(name)) == (404, "not-found")
+    assert other.problem("GET", f"{path(name)}/{quote(one['position'], safe='')}") == (404, "not-found")
+
+
+def test_a_session_that_ends_with_its_connection_is_not_told_of(stack: Live, api: Native) -> None:
+    name = unique("q")
+    with stack.client(name, clean=True) as client:
+        client.subscribed(f"{name}/#", qos=1)
+        client.publish(f"{name}/x", b"to me", qos=1)
+        client.expect_message(ack=False)
+        page = api.ask("GET", path(name))
+    assert page == {"items": [], "next": None, "as_of": None, "position": None}
