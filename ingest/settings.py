@@ -79,8 +79,8 @@ class MqttSettings:
     inbound_high_water: int = 4_194_304
     """Bytes of one connection that may await the log before reading from it pauses."""
     backlog: int = 4_096
-    """Connections that wait to be taken, of those that come at once; Linux allows ``net.core.somaxconn`` at most. Whoever
-    finds no room is left to the repetitions of TCP, which take seconds."""
+    """Connections that wait to be taken when many come at once; Linux allows ``net.core.somaxconn`` at most. Who finds
+    no room is left to the repetitions of TCP, which take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
