@@ -16,9 +16,9 @@ def live(
     new_postgres: Callable[..., PostgresSettings],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Live]:
-    """Everything that a dialect needs, ready, with an administrator; tenants have little room to retain."""
-    folder, room = tmp_path_factory.mktemp("dialects"), 2_000_000
-    with live_stack(
-        new_kafka(), new_postgres(migrated=True), folder, mqtt__max_retained_bytes_per_tenant=room
-    ) as stack:
+    """Everything that a dialect needs, ready, with an administrator; tenants have little room to retain, and clients
+    are measured often."""
+    folder = tmp_path_factory.mktemp("dialects")
+    settings: dict[str, object] = {"mqtt__max_retained_bytes_per_tenant": 2_000_000, "log__counters_interval": 1.0}
+    with live_stack(new_kafka(), new_postgres(migrated=True), folder, **settings) as stack:
         yield stack

@@ -87,30 +87,6 @@ def test_a_client_has_the_fields_of_the_documents_example(live: Live, path: str)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", client["connected_at"])
 
 
-def test_numbers_of_a_client_are_true(live: Live) -> None:
-    with live.client("counted", ProtocolVersion.V5, clean=False, session_expiry_interval=3600) as client:
-        client.subscribed("counted/#", qos=1)
-        for number in range(3):
-            client.publish("counted/x", b"12345", qos=1, packet_id=number + 1)
-            client.take(PublishPacket)
-    live.shown("counted", connected=False)
-
-    def counted() -> dict[str, Any]:
-        (found,) = ask(live, "GET", "/clients/counted")["data"]
-        assert isinstance(found, dict)
-        return found
-
-    eventually_sync(lambda: counted()["recv_msg"] == 3)
-    found = counted()
-    assert (found["send_msg"], found["connected"], found["expiry_interval"]) == (3, False, 3600)
-    assert found["recv_pkt"] >= 5
-    assert found["recv_oct"] > 3 * 5 < found["send_oct"]
-    assert found["reductions"] == found["recv_pkt"] + found["send_pkt"]
-    assert found["recv_cnt"] > 0 < found["send_cnt"]
-    assert found["disconnected_at"] >= found["connected_at"]
-    assert ask(live, "DELETE", "/clients/counted") == {"code": 0}
-
-
 @pytest.mark.usefixtures("device")
 @pytest.mark.parametrize(
     "line",
