@@ -1,7 +1,7 @@
 """A crowd that wants in at the same moment, each with a name and a password, beside one client that was there before.
 
-All connect at once. Who is told to come back (0x89 or 0x88 in MQTT 5, 3 in MQTT 3), is cut, or is refused by the system
-comes back after a pause with chance in it, twice as long each time up to a bound, until everybody is in. Meanwhile the
+All connect as fast as one process can. Who is told to come back (0x89 or 0x88 in MQTT 5, 3 in MQTT 3), is cut, or is
+refused by the system comes back after a pause with chance in it, twice as long each time up to a bound, until everybody is in. Meanwhile the
 client that was there publishes at a steady pace, QoS 1, one message after the other.
 """
 
@@ -29,8 +29,8 @@ PAUSES = (1.0, 16.0)
 """Seconds before coming back: the first time about the former, never more than about the latter."""
 WAIT: dict[Version, dict[int, str]] = {5: {0x89: "0x89", 0x88: "0x88"}, 4: {3: "3"}}
 """What the crowd is told that has to come back: passwords wait, or (3 in MQTT 3, too) the log was too slow."""
-EVENTS = 256
-"""Most events handled before it is looked whether it is time to publish."""
+EVENTS = 64
+"""Most events handled, and connections begun, before it is looked whether it is time to publish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +152,7 @@ class Crowd:
             meter = Meter(self.plan.groups)
             start = meter.read()
             self.came = time.perf_counter()
-            for member in members:
-                self._open(member)
+            self.later = [(self.came, member.number, member) for member in members]
             self._until(self.came + self.plan.patience, lambda: len(self.inside) == self.plan.clients)
             if len(self.inside) < self.plan.clients:
                 raise TooLateError(f"{len(self.inside)} of {self.plan.clients} are in after {self.plan.patience:.0f} s")
@@ -191,7 +190,9 @@ class Crowd:
         """Serve everybody until a moment, or until it is done."""
         while not done() and (now := time.perf_counter()) < end:
             self.beside.turn(now)
-            while self.later and self.later[0][0] <= now:
+            for _ in range(EVENTS):
+                if not self.later or self.later[0][0] > now:
+                    break
                 self._open(heapq.heappop(self.later)[2])
             if now - self.looked > 0.25:
                 self.looked, self.most = now, max(self.most, resident_bytes(self.plan.groups[BROKER]))
