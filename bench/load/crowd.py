@@ -1,8 +1,8 @@
 """A crowd that wants in at the same moment, each with a name and a password, beside one client that was there before.
 
 All connect as fast as one process can. Who is told to come back (0x89 or 0x88 in MQTT 5, 3 in MQTT 3), is cut, or is
-refused by the system comes back after a pause with chance in it, twice as long each time up to a bound, until everybody is in. Meanwhile the
-client that was there publishes at a steady pace, QoS 1, one message after the other.
+refused by the system comes back after a pause with chance in it, twice as long each time up to a bound, until
+everybody is in. Meanwhile the client that was there publishes at a steady pace, QoS 1, one message after the other.
 """
 
 from __future__ import annotations
