@@ -16,7 +16,7 @@ from query_api.access.principal import ALL_TENANTS, Permission, Principal
 from query_api.commands.outcome import Asker
 from query_api.dialect import Dialect
 from query_api.errors import ForbiddenError, InvalidError, TooLargeError, UnauthorizedError
-from query_api.freshness import Freshness
+from query_api.freshness import APPLIED_HEADER, Freshness
 from query_api.requests import Query, parse_query, trimmed
 
 if TYPE_CHECKING:
@@ -169,8 +169,14 @@ class Asked:
         self._freshness = await self.service.fresh(trimmed(self.query, "at_least") or self.header(AT_LEAST_HEADER))
 
     def headers(self) -> dict[str, str]:
-        """Freshness headers: of the queries made, or of now when none was."""
-        return self.service.headers(self._freshness)
+        """Freshness headers: of the queries made, or of now when none was.
+
+        How much the log holds of all tenants is nothing that a caller of one is told.
+        """
+        told = self.service.headers(self._freshness)
+        if self._principal is not None and not self._principal.everywhere:
+            told.pop(APPLIED_HEADER, None)
+        return told
 
 
 def _utf8(header: str) -> str:

@@ -26,17 +26,22 @@ ROLES: Final = {
     Role.VIEWER: "viewer",
 }
 """What the original calls them."""
-PAGE: Final = b"""<!DOCTYPE html>
+_AROUND: Final = b"""<!DOCTYPE html>
 <html lang="en">
 <head><meta charset="utf-8"><title>mqledger</title></head>
 <body>
-<form method="post" action="auth">
+%s</body>
+</html>
+"""
+_WRONG: Final = b"""<p role="alert">Username or password is wrong.</p>
+"""
+_FORM: Final = b"""<form method="post" action="auth">
 <p><label>Username <input name="username" autocomplete="username" required></label></p>
 <p><label>Password <input name="password" type="password" autocomplete="current-password" required></label></p>
 <p><button>Login</button></p>
 </form>
-</body>
-</html>
+"""
+_WELCOME: Final = b"""<p>You are logged in: <a href="api/connections">connections</a>, <a href="logout">log out</a>.</p>
 """
 PAGE_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; form-action 'self'; frame-ancestors 'none'",
@@ -61,6 +66,7 @@ def routes(service: Service) -> list[HTTPRouteHandler]:
         endpoint(service, CEDALO, "/auth", {"POST": _log_in}, permissions=everybody),
         endpoint(service, CEDALO, "/logout", {"GET": _log_out}, permissions=everybody),
         endpoint(service, CEDALO, "/login", {"GET": _page}, permissions=everybody),
+        endpoint(service, CEDALO, "/", {"GET": _home}, permissions=everybody),
         endpoint(service, CEDALO, "/validate-session", {"GET": _validate}, permissions=everybody),
         endpoint(service, CEDALO, "/api/profile", {"GET": _profile}),
     ]
@@ -86,17 +92,30 @@ async def _log_out(asked: Asked) -> ASGIResponse:
     return _redirect("/login", {"set-cookie": _cookie(asked, "", 0)})
 
 
-async def _page(_asked: Asked) -> ASGIResponse:
-    return plain(PAGE, PAGE_HEADERS, media_type="text/html")
+async def _page(asked: Asked) -> ASGIResponse:
+    return _html((_WRONG if asked.query.get("error") else b"") + _FORM)
+
+
+async def _home(asked: Asked) -> ASGIResponse:
+    """Where a login by form ends, on a port of its own: the original's pages are there, and nothing of ours."""
+    return _html(_WELCOME) if await _is_in(asked) else _redirect("/login", {})
 
 
 async def _validate(asked: Asked) -> ASGIResponse:
+    return json_answer({"valid": await _is_in(asked)}, {})
+
+
+async def _is_in(asked: Asked) -> bool:
+    """Whether who asks has logged in: who needs no session here has none, and is not let in for changes."""
     try:
         await asked.admit(Permission.READ)
     except UnauthorizedError:
-        return json_answer({"valid": False}, {})
-    # Who needs no session here has none, and is not let in for changes.
-    return json_answer({"valid": not asked.principal.anonymous}, {})
+        return False
+    return not asked.principal.anonymous
+
+
+def _html(body: bytes) -> ASGIResponse:
+    return plain(_AROUND % body, PAGE_HEADERS, media_type="text/html")
 
 
 async def _profile(asked: Asked) -> ASGIResponse:

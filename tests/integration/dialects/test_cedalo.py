@@ -346,6 +346,23 @@ async def _(case: Case) -> httpx.Response:
 async def _(case: Case) -> httpx.Response:
     response = await case.ask(NOBODY, "GET", "/login?error=authentication-failed")
     assert "<form" in response.text
+    assert "is wrong" in response.text
+    return response
+
+
+@case("GET /", 200)
+async def _(case: Case) -> httpx.Response:
+    async with case.stack.client() as client:
+        answer = await client.post("/auth", data=LOGIN, follow_redirects=True)
+        assert answer.url.path == "/"
+        assert "api/connections" in answer.text
+        return answer
+
+
+@case("GET /", 302)
+async def _(case: Case) -> httpx.Response:
+    response = await case.ask(NOBODY, "GET", "/")
+    assert response.headers["location"] == "/login"
     return response
 
 
