@@ -196,7 +196,8 @@ class Crowd:
                 self._open(heapq.heappop(self.later)[2])
             if now - self.looked > 0.25:
                 self.looked, self.most = now, max(self.most, resident_bytes(self.plan.groups[BROKER]))
-            for fd, event in self.poll.poll(PUBLISH_EVERY / 4, EVENTS):
+            more = bool(self.later) and self.later[0][0] <= now
+            for fd, event in self.poll.poll(0.0 if more else PUBLISH_EVERY / 4, EVENTS):
                 if fd == self.beside.link.fileno():
                     self.beside.acknowledged()
                 else:
