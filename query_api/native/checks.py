@@ -18,6 +18,8 @@ from query_api.native.problems import ProblemError, unprocessable
 from query_api.native.text import PARTS
 from query_api.requests import unescape
 
+MOST_BODY_BYTES: Final = 1_500_000
+"""As much as the largest message takes in Base64."""
 _JSON: Final = re.compile(r"application/(?:[\w.+-]+\+)?json\s*(?:;.*)?", re.IGNORECASE)
 _INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,18})", re.ASCII)
 
@@ -128,7 +130,7 @@ def _kind(info: msgspec.inspect.Type) -> type:
 async def _body(asked: Asked, operation: Operation) -> Any:
     if operation.body is None:
         return None
-    raw = await asked.body()
+    raw = await asked.body(MOST_BODY_BYTES)
     kind = asked.header("content-type")
     if kind and not _JSON.fullmatch(kind):
         raise ProblemError(415, "unsupported-media-type", "The body must be application/json.")

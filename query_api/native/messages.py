@@ -33,9 +33,9 @@ class NewMessage(Given, frozen=True):
     """A message to be published."""
 
     topic: Topic
-    payload: Annotated[str, Meta(max_length=700_000)] = ""
+    payload: Annotated[str, Meta(max_length=1_048_576)] = ""
     base64: Annotated[
-        str, Meta(max_length=900_000, pattern=BASE64, description="The payload, when it is no text; wins over it.")
+        str, Meta(max_length=1_400_000, pattern=BASE64, description="The payload, when it is no text; wins over it.")
     ] = ""
     qos: Qos = 0
     retain: bool = False
