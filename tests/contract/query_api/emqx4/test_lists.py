@@ -17,6 +17,7 @@ from tests.contract.query_api.tables import AWAY, Tables
 BASE = "/api/v4"
 SECRET = "correct horse battery"
 MANY = 2_345
+THEIRS = ("secret/#", "$share/g/secret/x", "$share/gg/secret/x")
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def filled(new_postgres: Callable[..., PostgresSettings], start_api: StartApi) -
     )
     tables.subscriptions(
         *({"client_id": f"c-{n:05}", "filter": "a/#"} for n in range(1_500)),
-        {"client_id": "theirs", "filter": "secret/#", "tenant": "acme"},
+        *({"client_id": "theirs", "filter": one, "tenant": "acme"} for one in THEIRS),
     )
     route = {"partition": 0, "node": "node-1", "sessions": 1}
     tables.insert("routes", [{**route, "tenant": "acme", "filter": "secret/#"}])
@@ -100,6 +101,16 @@ def test_a_tenant_sees_nothing_of_another(filled: Api, path: str) -> None:
         ["theirs"],
     )
     assert ask(filled, path, "acme", **{"mqledger-tenant": "default"}).status == 403
+
+
+def test_shared_subscriptions_are_found_by_their_group(filled: Api) -> None:
+    def found(query: str) -> list[str]:
+        return [one["topic"] for one in ask(filled, f"/subscriptions?{query}", "acme").json()["data"]]
+
+    assert found("share=g") == ["$share/g/secret/x"]
+    assert found("share=x") == []
+    assert found("_match_topic=secret/x") == list(THEIRS[1:])
+    assert found("topic=$share/gg/secret/x") == [THEIRS[2]]
 
 
 def test_routes_and_numbers_are_those_of_the_tenant(filled: Api) -> None:
