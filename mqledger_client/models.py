@@ -144,6 +144,8 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """RFC 3339, in UTC."""
     partitions: list[PartOfLog]
     """One, or all of them for what concerns a whole tenant; none for a change of administration."""
+    meta: dict[str, str]
+    """What the caller told of itself: `client_meta_*` of BifroMQ's dialect."""
 
 
 class CommandPage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

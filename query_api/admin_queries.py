@@ -139,6 +139,8 @@ class Command:
     count: int
     done_at: int
     position: int
+    meta: str
+    """What the caller told of itself, as a JSON object; empty for nothing."""
 
     @property
     def place(self) -> tuple[int, str, int]:

@@ -13,7 +13,7 @@ import msgspec
 
 from domain.admin import REPEATED, AdminState
 from domain.commands import DONE, LATE
-from domain.models.commands import CommandBatch, order_row
+from domain.models.commands import CommandBatch, meta_of, order_row
 from domain.models.tables import Row, Table
 from schemas.admin import (
     AccountRemoved,
@@ -176,7 +176,7 @@ def _command_row(event: AdminEvent, offset: int, time: int, outcome: str) -> Row
         client_id="",
         target=place[-1] if place else "",
     )
-    return (*head, outcome, [], 0, offset, time)
+    return (*head, outcome, [], 0, offset, time, meta_of(event.order))
 
 
 _OF_NO_TENANT = (AccountSet, ApiKeySet)

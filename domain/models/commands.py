@@ -15,6 +15,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from domain.commands import DONE, LATE, Command
 from domain.models.tables import COMMANDS, Row
 from domain.session import At
@@ -22,7 +24,7 @@ from schemas.commands import ClearAcl, CommandDone, Order, Publish, Retain, Subs
 from schemas.registry import name_of
 
 OUTCOME = COMMANDS.columns.index("outcome")
-"""Where the outcome stands in a row; behind it codes, count, position and time of the outcome."""
+"""Where the outcome stands in a row; behind it codes, count, position and time of the outcome, and ``meta``."""
 
 Done = tuple[str, str, list[int], int, int, int]
 """Id, outcome, codes, count, position and partition time."""
@@ -60,7 +62,7 @@ class CommandBatch:
 
 def command_row(event: Command, at: At) -> Row:
     """The row of a command that counts: pending, or a message that is published by being here."""
-    row = (*_head(event, at), *_PENDING)
+    row = (*_head(event, at), *_PENDING, meta_of(event.order))
     if isinstance(event, Publish) and not event.report:
         return with_outcome(row, (row[0], DONE, [], 0, at.position, at.time))
     return row
@@ -68,7 +70,7 @@ def command_row(event: Command, at: At) -> Row:
 
 def late_row(event: Command, at: At) -> Row:
     """The row of a command that came too late."""
-    return (*_head(event, at), LATE, [], 0, at.position, at.time)
+    return (*_head(event, at), LATE, [], 0, at.position, at.time, meta_of(event.order))
 
 
 def done_of(event: CommandDone, at: At) -> Done:
@@ -78,7 +80,12 @@ def done_of(event: CommandDone, at: At) -> Done:
 
 def with_outcome(row: Row, done: Done) -> Row:
     """The row of a command with its outcome."""
-    return (*row[:OUTCOME], *done[1:])
+    return (*row[:OUTCOME], *done[1:], row[-1])
+
+
+def meta_of(order: Order) -> str:
+    """What the caller told of itself, as a JSON object; empty for nothing."""
+    return msgspec.json.encode(order.meta).decode() if order.meta else ""
 
 
 def order_row(

@@ -60,7 +60,7 @@ COMMANDS = Table(
     "commands",
     _names(
         "id partition tenant position time verb client_id target actor address correlation keyed fingerprint at"
-        " not_after outcome codes count done_position done_at"
+        " not_after outcome codes count done_position done_at meta"
     ),
     _names("id partition"),
 )

@@ -228,6 +228,7 @@ create table commands (
     count         bigint not null,
     done_position bigint not null,                         -- 0 while it is pending
     done_at       bigint not null,
+    meta          text not null default '',                -- what the caller told of itself, a JSON object; '' for nothing
     primary key (id, partition)
 ) with (fillfactor = 70);
 

@@ -227,11 +227,12 @@ order by position desc limit $3;
 insert into commands select * from unnest($1::commands[])
 on conflict (id, partition) do update set (
     tenant, position, time, verb, client_id, target, actor, address, correlation, keyed, fingerprint, at, not_after,
-    outcome, codes, count, done_position, done_at
+    outcome, codes, count, done_position, done_at, meta
 ) = (
     excluded.tenant, excluded.position, excluded.time, excluded.verb, excluded.client_id, excluded.target,
     excluded.actor, excluded.address, excluded.correlation, excluded.keyed, excluded.fingerprint, excluded.at,
-    excluded.not_after, excluded.outcome, excluded.codes, excluded.count, excluded.done_position, excluded.done_at
+    excluded.not_after, excluded.outcome, excluded.codes, excluded.count, excluded.done_position, excluded.done_at,
+    excluded.meta
 );
 
 -- name: commands_late

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
+import msgspec
 from msgspec import Meta
 
 from query_api import admin_queries
@@ -49,6 +50,8 @@ class Command(Shape, frozen=True):
     done_at: Time | None
     partitions: list[PartOfLog]
     """One, or all of them for what concerns a whole tenant; none for a change of administration."""
+    meta: dict[str, str]
+    """What the caller told of itself: `client_meta_*` of BifroMQ's dialect."""
 
 
 class CommandPage(Shape, frozen=True):
@@ -81,6 +84,7 @@ _EXAMPLE: Final = {
     "count": 1,
     "done_at": "2026-01-02T03:04:05.009Z",
     "partitions": [{"partition": 5, "outcome": "done", "count": 1}],
+    "meta": {},
 }
 
 
@@ -135,6 +139,7 @@ def _command(rows: Sequence[Row], told: outcomes.Told | None = None) -> Command:
         sum(row.count for row in rows),
         moment_or_none(max(row.done_at for row in rows)) if known else None,
         _parts(rows, told),
+        msgspec.json.decode(first.meta, type=dict[str, str]) if first.meta else {},
     )
 
 

@@ -97,7 +97,7 @@ from listener_states where {admin_ready} order by node, listener;
 -- name: command_list
 -- Newest first. $1: tenant; $2, $3, $4: time, id and partition before which to begin; $5: most rows.
 select id, partition, verb, client_id, target, actor, address, correlation, at, not_after, time, outcome, codes, count,
-       done_at, position
+       done_at, position, meta
 from commands
 where {commands_ready} and tenant = $1 and (time, id, partition) < ($2, $3, $4)
 order by tenant desc, time desc, id desc, partition desc
@@ -106,7 +106,7 @@ limit $5;
 -- name: command_list_of_client
 -- Newest first, as above. $6: client id.
 select id, partition, verb, client_id, target, actor, address, correlation, at, not_after, time, outcome, codes, count,
-       done_at, position
+       done_at, position, meta
 from commands
 where {commands_ready} and tenant = $1 and client_id = $6 and client_id <> '' and (time, id, partition) < ($2, $3, $4)
 order by tenant desc, client_id desc, time desc, id desc, partition desc
@@ -115,7 +115,7 @@ limit $5;
 -- name: command_list_of_actor
 -- Newest first, as above. $6: actor.
 select id, partition, verb, client_id, target, actor, address, correlation, at, not_after, time, outcome, codes, count,
-       done_at, position
+       done_at, position, meta
 from commands
 where {commands_ready} and tenant = $1 and actor = $6 and (time, id, partition) < ($2, $3, $4)
 order by tenant desc, actor desc, time desc, id desc, partition desc
@@ -124,6 +124,6 @@ limit $5;
 -- name: command_rows
 -- The copies of a command: one, or one per partition. $1: id; $2: tenant, '*' for all.
 select id, partition, verb, client_id, target, actor, address, correlation, at, not_after, time, outcome, codes, count,
-       done_at, position
+       done_at, position, meta
 from commands where {commands_ready} and id = $1 and ($2 = '*' or tenant = $2)
 order by id, partition;

@@ -233,6 +233,11 @@ def test_metadata_of_the_caller_are_in_the_log(live: Live) -> None:
         events = live.ask("fluxmq", "GET", f"/api/mqledger/v1/events?{scope}kind={kind}&limit=1000").json()["items"]
         told_of = [event["data"]["order"]["meta"] for event in events]
         assert any((one.get("role"), one.get("site")) == ("janitor", "größe") for one in told_of), kind
+    listed = live.ask("fluxmq", "GET", "/api/mqledger/v1/commands?client_id=bifro-meta").json()["items"]
+    assert {one["verb"] for one in listed} == {"publish", "retain", "subscribe", "unsubscribe", "kick"}
+    shown = live.ask("fluxmq", "GET", f"/api/mqledger/v1/commands/{listed[0]['id']}").json()["meta"]
+    assert (shown["role"], shown["site"]) == ("janitor", "größe")
+    assert all(one["meta"]["role"] == "janitor" for one in listed)
     too_much = {f"client_meta_{i}": "x" for i in range(33)}
     assert told(live.ask("bifromq", "POST", "/pub", MESSAGE | too_much)) == (400, "too much in client_meta_*")
 

@@ -34,7 +34,7 @@ def command(tables: MemoryTables, name: str = "one", partition: int = 0) -> dict
 
 def test_a_command_is_pending_until_its_outcome() -> None:
     log = Log()
-    at = log.frame(kick(order(fingerprint="f", not_after=START + 9_000)))
+    at = log.frame(kick(order(fingerprint="f", not_after=START + 9_000, meta={"role": "x"})))
     row = command(log.fold())
     assert row == {
         "id": "one",
@@ -57,6 +57,7 @@ def test_a_command_is_pending_until_its_outcome() -> None:
         "count": 0,
         "done_position": 0,
         "done_at": 0,
+        "meta": '{"role":"x"}',
     }
     log.frame(done(), node="n2", after=3.0)
     outcome = {"outcome": "done", "codes": [0, 0x11], "count": 2, "done_position": position(1, 0), "done_at": log.now}
