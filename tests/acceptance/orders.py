@@ -1,11 +1,12 @@
 """A stream of commands over HTTP while things die: each under a key, asked again until its outcome is known.
 
 The way of one command: 2xx and refusals are its outcome; 202 is asked for at its ``Location``; 503 and a lost link
-are asked again under the same key. Nothing else is an answer.
+are asked again under the same key. Nothing else is an answer. Some hang up before they are answered, and ask again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import random
 import threading
@@ -15,7 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException
 from typing import Any
 from urllib.parse import quote
 
@@ -30,6 +31,9 @@ PAUSE = 0.1
 LONGEST = 25.0
 """Seconds that an answer may take: appending and waiting for the outcome, `command_timeout` (5 s) each, and before that
 looking for an earlier one and for who asks, each bounded by the time-outs of Postgres (4.5 s with the acquiring)."""
+IMPATIENT = 0.3
+"""Share of the commands that are asked once more without waiting for the first answer."""
+JSON = {"content-type": "application/json"}
 FINAL = {200, 201, 404}
 UNKNOWN = "unknown"
 """A node ended while it decided: said of a command whose time was over when the next one started."""
@@ -52,6 +56,11 @@ class Asked:
     attempts: int = 0
     waited: bool = False
     """Was told by 202 to ask later."""
+
+    @property
+    def content(self) -> bytes:
+        """The body as it is sent."""
+        return b"" if self.body is None else json.dumps(self.body).encode()
 
 
 Make = Callable[[str], tuple[str, str, dict[str, Any] | None]]
@@ -101,6 +110,8 @@ class Orders(Worker):
         if asked is None:
             return
         until = time.monotonic() + PATIENCE
+        if random.random() < IMPATIENT:
+            self._hang_up(asked)
         while not asked.outcome:
             assert time.monotonic() < until, f"no outcome of {asked} within {PATIENCE} s"
             self._attempt(asked)
@@ -108,10 +119,19 @@ class Orders(Worker):
                 elapse(PAUSE)
         self._tally.add(1)
 
+    def _hang_up(self, asked: Asked) -> None:
+        """Ask and go away without waiting for the answer."""
+        asked.attempts += 1
+        connection = HTTPConnection("127.0.0.1", self._api.port, timeout=self._api.timeout)
+        headers = {"authorization": self._api.authorization, "idempotency-key": asked.key, **JSON}
+        with contextlib.suppress(OSError):  # the API is away
+            connection.request(asked.method, BASE + asked.path, asked.content, headers)
+        connection.close()
+        self._stream.count("not awaited", 0.0)
+
     def _attempt(self, asked: Asked) -> None:
         asked.attempts += 1
-        body = b"" if asked.body is None else json.dumps(asked.body).encode()
-        answer = self._answer(asked.method, asked.path, body, {"idempotency-key": asked.key})
+        answer = self._answer(asked.method, asked.path, asked.content, {"idempotency-key": asked.key})
         if answer is None or _try_again(answer):
             return
         told = answer.json()
@@ -145,7 +165,7 @@ class Orders(Worker):
         """None: the connection was lost or refused."""
         begun = time.monotonic()
         try:
-            answer = self._api.request(method, BASE + path, {"content-type": "application/json", **headers}, body)
+            answer = self._api.request(method, BASE + path, {**JSON, **headers}, body)
         except TimeoutError as error:
             raise AssertionError(f"{method} {path} had no answer within {self._api.timeout} s") from error
         except (OSError, HTTPException):

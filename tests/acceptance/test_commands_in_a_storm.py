@@ -35,7 +35,7 @@ BETWEEN = 12
 """Commands whose outcome is known before the next strike."""
 AWAY = 8.0 if LONG else 3.0
 """Seconds that Kafka stands still, and in the long form that it or Postgres is gone: longer than a command counts."""
-SESSIONS = 60 * ROUNDS
+SESSIONS = 40 * ROUNDS
 """To be kicked, each once."""
 
 
