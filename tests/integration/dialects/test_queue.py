@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from base64 import b64decode
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -11,7 +13,10 @@ from urllib.parse import quote
 import pytest
 
 from ingest.mqtt.codec import ProtocolVersion, PublishPacket
-from schemas.positions import partition_of
+from query_api.native.log import Wanted, opened
+from query_api.native.queue_log import Reading
+from query_api.store import Store
+from schemas.positions import partition_of, position_text
 from schemas.settings import KafkaSettings, PostgresSettings
 from tests.integration.dialects.live import Live, live_stack
 from tests.integration.dialects.native import Native
@@ -226,6 +231,39 @@ def test_after_the_node_was_killed(stack: Live, api: Native) -> None:
         say([client], f"{name}/y", times=2)
     agree(stack, api, name, 7)
     agree(stack, api, stuck, 7)
+
+
+def test_requests_that_have_no_time(stack: Live, api: Native, publishers: list[Client]) -> None:
+    """A reading that stops after every record comes to the same, and so does another that begins where it began."""
+    name = unique("q")
+    away(stack, name, (f"{name}/#", 1))
+    say(publishers, f"{name}/x", times=2)
+    places, stops = asyncio.run(_bit_by_bit(stack, name))
+    told = [one["position"] for one in api.every(path(name))]
+    assert sorted(places) == sorted(told + told)
+    assert stops > len(told)
+
+
+async def _bit_by_bit(stack: Live, name: str) -> tuple[list[str], int]:
+    """Places of the messages by two readings, and how often the first has stopped."""
+    settings = stack.api.config.api
+    store, stops, places = Store(settings.postgres, 1), 0, []
+    await store.open()
+    async with opened(settings.kafka, Wanted("", frozenset())) as log:
+        (reach,) = await store.fetch("session_reach", "default", name)
+        reading = Reading("default", name, reach, await log.ends())
+        while not await reading.work(log, store, stop=0.0):
+            stops += 1
+        again = Reading("default", name, reach, reading.end, reading.start, proved=True)
+        assert await again.work(log, store, time.monotonic() + 10.0)
+        for one, stop in ((reading, 0.0), (again, time.monotonic() + 10.0)):
+            assert one.fold.base is not None
+            at = dict(enumerate(one.fold.base.low))
+            while any(at[partition] < one.end[partition] for partition in at):
+                places += [position_text(*found.how[:2]) for found in await one.waiting(log, at, 3, stop)]
+                stops += stop == 0.0
+    await store.close()
+    return places, stops
 
 
 def test_what_is_not_there(stack: Live, api: Native, publishers: list[Client]) -> None:

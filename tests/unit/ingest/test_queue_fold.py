@@ -123,3 +123,31 @@ def test_the_log_has_the_queue_that_the_home_has() -> None:
         if error is not None:
             raise AssertionError(f"walk {seed}") from error
     assert min(seen[name] for name in ("online", "away", "sent", "waiting")) > 100, seen
+
+
+def test_what_a_subscription_on_behalf_finds_retained_is_in_the_log() -> None:
+    """Given a client that is away, when somebody subscribes it to what was retained long ago, then the log names that,
+    also for the next node."""
+    world = World()
+    try:
+        for name in ("other", "kept"):
+            world.connect(name)
+        world.flow()
+        world.publish("other", "a", 1, retain=True)
+        world.publish("other", "c", 2, retain=True)
+        world.flow()
+        world.disconnect("kept")
+        world.flow()
+        world.order_subscribe("kept", "#", 1)
+        world.flow()
+        world.publish("other", "a/b", 1)
+        world.flow()
+        session = world.broker.node.sessions["default", "kept"]
+        live = queue(session)
+        assert sum(map(len, live["waiting"].values())) == 3
+        assert listed(world.log, folded(world.log, session, 0)) == live
+        world.crash()
+        assert queue(world.broker.node.sessions["default", "kept"]) == live
+        assert listed(world.log, folded(world.log, session, 0)) == live
+    finally:
+        world.close()
