@@ -20,9 +20,12 @@ from stack.errors import StackError
 LAZY: Mapping[str, str] = {
     "events": "stack.events",
     "replay": "stack.replay",
-    **dict.fromkeys(("session", "kick", "publish", "retained", "subscription", "route"), "stack.cli_sessions"),
-    **dict.fromkeys(("user", "acl", "ban", "whoami", "account", "key"), "stack.cli_access"),
-    **dict.fromkeys(("node", "listener", "plugin", "connection", "stats", "reload", "command"), "stack.cli_nodes"),
+    **dict.fromkeys(("session", "kick"), "stack.cli_sessions"),
+    **dict.fromkeys(("publish", "retained", "subscription", "route"), "stack.cli_messages"),
+    **dict.fromkeys(("user", "acl", "ban"), "stack.cli_access"),
+    **dict.fromkeys(("whoami", "passwd", "token", "account", "key"), "stack.cli_accounts"),
+    **dict.fromkeys(("node", "listener", "plugin", "connection"), "stack.cli_nodes"),
+    **dict.fromkeys(("stats", "metrics", "reload", "command"), "stack.cli_nodes"),
     "admin": "stack.cli_admin",
 }
 """Commands that live in modules of their own, under the same name there."""

@@ -1,4 +1,4 @@
-"""``mqledger user``, ``acl``, ``ban``: who may do what on the MQTT side. ``account``, ``key``, ``whoami``: here."""
+"""``mqledger user``, ``acl``, ``ban``: who may do what on the MQTT side."""
 
 from __future__ import annotations
 
@@ -6,13 +6,7 @@ from typing import Any
 
 import click
 
-from stack.cli_remote import Remote, limit, remote, secret
-
-stdin_option = click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
-role_option = click.option(
-    "--role", type=click.Choice(["viewer", "operator", "connection_manager", "administrator"]), required=True
-)
-scope_option = click.option("--scope", default="*", show_default=True, help="The only tenant it sees; * for all.")
+from stack.cli_remote import Remote, limit, remote, secret, stdin_option
 
 
 @click.group()
@@ -28,6 +22,14 @@ def user_list(api: Remote, prefix: str | None, limit: int) -> None:
     """List users by name."""
     rows = api.every(lambda at: api.client.list_users(cursor=at, prefix=prefix), limit)
     api.rows(rows, "username", "superuser", "changed_at", "changed_by")
+
+
+@user.command("show")
+@click.argument("username")
+@remote
+def user_show(api: Remote, username: str) -> None:
+    """Show a user."""
+    api.one(api.client.get_user(username))
 
 
 @user.command("add")
@@ -78,6 +80,14 @@ def acl_list(api: Remote, limit: int) -> None:
     """List rules in the order in which they are asked."""
     rows = api.every(lambda at: api.client.list_rules(cursor=at), limit)
     api.rows(rows, "id", "place", "allow", "action", "topic", "username", "client_id", "address")
+
+
+@acl.command("show")
+@click.argument("rule")
+@remote
+def acl_show(api: Remote, rule: str) -> None:
+    """Show a rule."""
+    api.one(api.client.get_rule(rule))
 
 
 @acl.command("add")
@@ -140,10 +150,16 @@ def acl_test(api: Remote, action: Any, topic: str, client_id: str, username: str
 
 @acl.command("clear-cache")
 @click.argument("client_id", required=False)
+@click.option("--topic", help="Of this client: only what is remembered of this topic.")
 @remote
-def acl_clear_cache(api: Remote, client_id: str | None) -> None:
+def acl_clear_cache(api: Remote, client_id: str | None, topic: str | None) -> None:
     """Forget remembered access checks, of a client or of all."""
-    told = api.client.clear_acl_caches() if client_id is None else api.client.clear_acl_cache(client_id)
+    if client_id is not None:
+        told = api.client.clear_acl_cache(client_id, topic=topic)
+    elif topic is None:
+        told = api.client.clear_acl_caches()
+    else:
+        raise click.UsageError("--topic goes with a client.")
     api.outcome(told, "cleared")
 
 
@@ -163,6 +179,15 @@ def ban_list(api: Remote, limit: int) -> None:
     api.rows(
         api.every(lambda at: api.client.list_bans(cursor=at), limit), "kind", "who", "by", "reason", "until", "active"
     )
+
+
+@ban.command("show")
+@_kind
+@click.argument("who")
+@remote
+def ban_show(api: Remote, kind: str, who: str) -> None:
+    """Show a ban."""
+    api.one(api.client.get_ban(kind, who))
 
 
 @ban.command("add")
@@ -185,131 +210,3 @@ def ban_add(api: Remote, kind: str, who: str, reason: str, seconds: int | None) 
 def ban_rm(api: Remote, kind: str, who: str) -> None:
     """Remove a ban."""
     api.outcome(api.client.delete_ban(kind, who), f"let {who} in again")
-
-
-@click.command()
-@remote
-def whoami(api: Remote) -> None:
-    """Tell as whom the API knows me, and what I may do."""
-    api.one(api.client.get_me())
-
-
-@click.group()
-def account() -> None:
-    """Accounts of the admin side."""
-
-
-@account.command("list")
-@limit
-@remote
-def account_list(api: Remote, limit: int) -> None:
-    """List accounts by name."""
-    rows = api.every(lambda at: api.client.list_accounts(cursor=at), limit)
-    api.rows(rows, "name", "role", "tenant", "tags", "changed_at", "changed_by")
-
-
-@account.command("add")
-@click.argument("name")
-@role_option
-@scope_option
-@click.option("--tags", default="")
-@stdin_option
-@remote
-def account_add(api: Remote, name: str, role: Any, scope: str, tags: str, password_stdin: bool) -> None:
-    """Add an account."""
-    from mqledger_client import models
-
-    password = secret(f"Password of {name}", password_stdin)
-    body = models.NewAccount(name=name, password=password, role=role, tenant=scope, tags=tags)
-    api.outcome(api.client.add_account(body), f"added {name}")
-
-
-@account.command("passwd")
-@click.argument("name")
-@stdin_option
-@remote
-def account_passwd(api: Remote, name: str, password_stdin: bool) -> None:
-    """Give an account another password."""
-    from mqledger_client import models
-
-    password = secret(f"Password of {name}", password_stdin)
-    api.outcome(api.client.change_account(name, models.AccountChange(password=password)), f"changed {name}")
-
-
-@account.command("change")
-@click.argument("name")
-@click.option("--role", type=click.Choice(["viewer", "operator", "connection_manager", "administrator"]))
-@click.option("--scope", help="The only tenant it sees; * for all.")
-@click.option("--tags")
-@remote
-def account_change(api: Remote, name: str, role: Any, scope: str | None, tags: str | None) -> None:
-    """Change what an account may do."""
-    from mqledger_client import models
-
-    body = models.AccountChange(role=role, tenant=scope, tags=tags)
-    api.outcome(api.client.change_account(name, body), f"changed {name}")
-
-
-@account.command("rm")
-@click.argument("name")
-@remote
-def account_rm(api: Remote, name: str) -> None:
-    """Remove an account."""
-    api.outcome(api.client.delete_account(name), f"removed {name}")
-
-
-@click.group()
-def key() -> None:
-    """API keys: an app id with a secret."""
-
-
-@key.command("list")
-@limit
-@remote
-def key_list(api: Remote, limit: int) -> None:
-    """List API keys."""
-    rows = api.every(lambda at: api.client.list_api_keys(cursor=at), limit)
-    api.rows(rows, "app_id", "name", "role", "tenant", "enabled", "expires")
-
-
-@key.command("add")
-@click.argument("name")
-@role_option
-@scope_option
-@click.option("--expires", metavar="TIME", help="RFC 3339 in UTC; never without it.")
-@click.option("--app-id", help="A random one without it.")
-@remote
-def key_add(api: Remote, name: str, role: Any, scope: str, expires: str | None, app_id: str | None) -> None:
-    """Add an API key, and print its secret, once."""
-    from mqledger_client import models
-
-    body = models.NewApiKey(name=name, role=role, tenant=scope, expires=expires, app_id=app_id)
-    api.one(api.client.add_api_key(body))
-
-
-@key.command("enable")
-@click.argument("app_id")
-@remote
-def key_enable(api: Remote, app_id: str) -> None:
-    """Let a key in again."""
-    from mqledger_client import models
-
-    api.outcome(api.client.change_api_key(app_id, models.ApiKeyChange(enabled=True)), f"enabled {app_id}")
-
-
-@key.command("disable")
-@click.argument("app_id")
-@remote
-def key_disable(api: Remote, app_id: str) -> None:
-    """Keep a key, and let nobody in with it."""
-    from mqledger_client import models
-
-    api.outcome(api.client.change_api_key(app_id, models.ApiKeyChange(enabled=False)), f"disabled {app_id}")
-
-
-@key.command("rm")
-@click.argument("app_id")
-@remote
-def key_rm(api: Remote, app_id: str) -> None:
-    """Remove a key."""
-    api.outcome(api.client.delete_api_key(app_id), f"removed {app_id}")

@@ -1,13 +1,28 @@
-"""``mqledger node``, ``listener``, ``plugin``, ``connection``, ``stats``, ``reload``, ``command``."""
+"""``mqledger node``, ``listener``, ``plugin``, ``connection``, ``stats``, ``metrics``, ``reload``, ``command``."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
-from stack.cli_remote import Remote, limit, remote, secret
+from stack.cli_remote import Remote, limit, remote, secret, stdin_option
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """How often something happened."""
+
+    node: str | None
+    """Where; None: in the tenant."""
+    name: str
+    value: int
 
 
 @click.group()
@@ -113,50 +128,59 @@ def connection_list(api: Remote, limit: int) -> None:
     api.rows(rows, "id", "name", "url", "username", "connected", "since", "error")
 
 
-@connection.command("add")
+@connection.command("show")
 @click.argument("connection_id")
-@click.argument("broker")
-@click.option("--name", help="The id without it.")
-@click.option("--user", "username", help="User there; the password is asked for.")
-@click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
-@click.option("--client-id")
-@click.option("--no-verify", is_flag=True, help="Believe any certificate.")
-@click.option("--ca", type=click.Path(exists=True, dir_okay=False), help="File of certificates to believe.")
-@click.option("--cert", type=click.Path(exists=True, dir_okay=False), help="File with our certificate.")
-@click.option("--key", type=click.Path(exists=True, dir_okay=False), help="File with its key.")
 @remote
-def connection_add(
-    api: Remote,
-    connection_id: str,
-    broker: str,
-    name: str | None,
-    username: str | None,
-    password_stdin: bool,
-    client_id: str | None,
-    no_verify: bool,
-    ca: str | None,
-    cert: str | None,
-    key: str | None,
-) -> None:
+def connection_show(api: Remote, connection_id: str) -> None:
+    """Show a connection, and how it is."""
+    api.one(api.client.get_connection(connection_id))
+
+
+def _given(command: F) -> F:
+    """The options that say what a connection is."""
+    file = click.Path(exists=True, dir_okay=False)
+    for option in reversed((
+        click.argument("connection_id"),
+        click.argument("broker"),
+        click.option("--name", help="The id without it."),
+        click.option("--user", "username", help="User there; the password is asked for."),
+        stdin_option,
+        click.option("--client-id"),
+        click.option("--no-verify", is_flag=True, help="Believe any certificate."),
+        click.option("--ca", type=file, help="File of certificates to believe."),
+        click.option("--cert", type=file, help="File with our certificate."),
+        click.option("--key", type=file, help="File with its key."),
+    )):  # fmt: skip
+        command = option(command)
+    return command
+
+
+@connection.command("add")
+@_given
+@remote
+def connection_add(api: Remote, connection_id: str, **given: Any) -> None:
     """Keep a connection to another broker.
 
     Its URL begins with mqtt://, mqtts://, ws:// or wss://.
     """
     from mqledger_client import models
 
-    body = models.NewConnection(
-        id=connection_id,
-        name=name or connection_id,
-        url=broker,
-        username=username,
-        password=secret(f"Password of {username}", password_stdin) if username else None,
-        client_id=client_id,
-        verify=not no_verify,
-        ca=_encoded(ca),
-        cert=_encoded(cert),
-        key=_encoded(key),
-    )
+    body = models.NewConnection(id=connection_id, **_body(connection_id, **given))
     api.outcome(api.client.add_connection(body), f"added {connection_id}")
+
+
+@connection.command("set")
+@_given
+@remote
+def connection_set(api: Remote, connection_id: str, **given: Any) -> None:
+    """Make or replace a connection.
+
+    What is not given again is gone, secrets too.
+    """
+    from mqledger_client import models
+
+    body = models.ConnectionGiven(**_body(connection_id, **given))
+    api.outcome(api.client.put_connection(connection_id, body), f"set {connection_id}")
 
 
 @connection.command("rm")
@@ -165,6 +189,32 @@ def connection_add(
 def connection_rm(api: Remote, connection_id: str) -> None:
     """Remove a connection."""
     api.outcome(api.client.delete_connection(connection_id), f"removed {connection_id}")
+
+
+def _body(
+    connection_id: str,
+    *,
+    broker: str,
+    name: str | None,
+    username: str | None,
+    password_stdin: bool,
+    no_verify: bool,
+    ca: str | None,
+    cert: str | None,
+    key: str | None,
+    client_id: str | None,
+) -> dict[str, Any]:
+    return {
+        "name": name or connection_id,
+        "url": broker,
+        "username": username,
+        "password": secret(f"Password of {username}", password_stdin) if username else None,
+        "client_id": client_id,
+        "verify": not no_verify,
+        "ca": _encoded(ca),
+        "cert": _encoded(cert),
+        "key": _encoded(key),
+    }
 
 
 def _encoded(file: str | None) -> str:
@@ -176,6 +226,23 @@ def _encoded(file: str | None) -> str:
 def stats(api: Remote) -> None:
     """Show the numbers of the tenant."""
     api.one(api.client.get_stats())
+
+
+@click.command()
+@remote
+def metrics(api: Remote) -> None:
+    """Show what happened, by name.
+
+    In the tenant since the log began, and at nodes since each started.
+    """
+    found = api.client.get_metrics()
+    of_nodes = [(name, numbers) for name, numbers in sorted(found.nodes.items())]
+    rows = [
+        Metric(node, name, value)
+        for node, numbers in [(None, found.tenant), *of_nodes]
+        for name, value in sorted(numbers.items())
+    ]
+    api.rows(rows, "node", "name", "value")
 
 
 @click.command()

@@ -24,8 +24,10 @@ PAGE = 500
 class Remote:
     """An API and how its answers are shown. Handed to every command that is decorated with :func:`remote`."""
 
-    def __init__(self, app: App, client: Client, as_json: bool) -> None:
+    def __init__(self, app: App, client: Client, as_json: bool, login: tuple[str, str]) -> None:
         self.client = client
+        self.login = login
+        """Name and secret of who asks; empty for nobody."""
         self._app = app
         self._as_json = as_json
 
@@ -92,8 +94,8 @@ def remote(command: F) -> F:
     @click.option("--tenant", help="Tenant to look at or act on.  [default: remote.tenant, else the account's]")
     @click.pass_obj
     def run(app: App, /, as_json: bool, url: str | None, user: str | None, tenant: str | None, **given: Any) -> None:
-        with _connected(app, url, user, tenant) as client:
-            command(Remote(app, client, as_json), **given)
+        with _connected(app, url, user, tenant) as (client, login):
+            command(Remote(app, client, as_json, login), **given)
 
     return functools.update_wrapper(run, command)  # type: ignore[return-value]
 
@@ -103,6 +105,9 @@ def limit(command: F) -> F:
     return click.option(
         "--limit", type=click.IntRange(min=1), default=PAGE, show_default=True, help="At most so many."
     )(command)
+
+
+stdin_option = click.option("--password-stdin", is_flag=True, help="Take the password from standard input.")
 
 
 def secret(prompt: str, from_stdin: bool) -> str:
@@ -118,7 +123,9 @@ def printable(text: str) -> str:
 
 
 @contextmanager
-def _connected(app: App, url: str | None, user: str | None, tenant: str | None) -> Iterator[Client]:
+def _connected(
+    app: App, url: str | None, user: str | None, tenant: str | None
+) -> Iterator[tuple[Client, tuple[str, str]]]:
     from mqledger_client import ApiError, UnreachableError, connect
     from stack.services import endpoint
 
@@ -130,7 +137,7 @@ def _connected(app: App, url: str | None, user: str | None, tenant: str | None) 
     where = url or settings.url or endpoint("api", app.config).url
     try:
         with connect(where, user=name, secret=password, tenant=tenant or settings.tenant) as client:
-            yield client
+            yield client, (name, password)
     except ApiError as error:
         raise StackError(_sentence(error.status, str(error), name)) from error
     except UnreachableError as error:

@@ -1,9 +1,8 @@
-"""``mqledger session``, ``kick``, ``publish``, ``retained``, ``subscription``, ``route``: clients and messages."""
+"""``mqledger session``, ``kick``: clients, connected or away."""
 
 from __future__ import annotations
 
 import base64
-import sys
 from typing import Any
 
 import click
@@ -28,35 +27,28 @@ def session() -> None:
 @click.option("--user", "username")
 @click.option("--address")
 @click.option("--node")
+@click.option("--zone")
+@click.option("--clean-start/--no-clean-start", default=None, help="Begun anew, or gone on with, by the client.")
+@click.option("--version", type=click.IntRange(0, 5), help="Protocol level: 3, 4 or 5.")
+@click.option("--created-from", metavar="TIME", help="Sessions that began then or later.")
+@click.option("--created-to", metavar="TIME")
+@click.option("--connected-from", metavar="TIME", help="Whose latest connection began then or later.")
+@click.option("--connected-to", metavar="TIME")
 @click.option("--contains", help="Client ids with this part.")
+@click.option("--user-contains", "username_contains", help="Users with this part.")
+@click.option(
+    "--sort",
+    type=click.Choice(
+        [f"{way}{one}" for one in ("client_id", "created_at", "username", "address") for way in ("", "-")]
+    ),
+    help="With - falling; by username only sessions of a user.  [default: client_id; with filters created_at]",
+)
 @as_of_option
 @limit
 @remote
-def session_list(
-    api: Remote,
-    state: Any,
-    prefix: str | None,
-    username: str | None,
-    address: str | None,
-    node: str | None,
-    contains: str | None,
-    as_of: str | None,
-    limit: int,
-) -> None:
-    """List sessions by client id, or with filters by age."""
-    rows = api.every(
-        lambda at: api.client.list_sessions(
-            cursor=at,
-            state=state,
-            prefix=prefix,
-            username=username,
-            address=address,
-            node=node,
-            contains=contains,
-            as_of=as_of,
-        ),
-        limit,
-    )
+def session_list(api: Remote, limit: int, **filters: Any) -> None:
+    """List sessions by client id, or with filters by age. Times are RFC 3339, in UTC."""
+    rows = api.every(lambda at: api.client.list_sessions(cursor=at, **filters), limit)
     api.rows(rows, "client_id", "username", "connected", "node", "address", "protocol", "connected_at", "subscriptions")
 
 
@@ -71,6 +63,17 @@ def session_show(api: Remote, client_id: str, as_of: str | None) -> None:
     if found.counters is not None:
         api.one(found.counters)
     api.rows(found.subscriptions, "filter", "qos", "no_local", "retain_as_published", "retain_handling", "since")
+
+
+@session.command("subscriptions")
+@click.argument("client_id")
+@as_of_option
+@limit
+@remote
+def session_subscriptions(api: Remote, client_id: str, as_of: str | None, limit: int) -> None:
+    """List the subscriptions of a session by filter."""
+    rows = api.every(lambda at: api.client.list_session_subscriptions(client_id, cursor=at, as_of=as_of), limit)
+    api.rows(rows, "filter", "qos", "no_local", "retain_as_published", "retain_handling", "subscription_id", "since")
 
 
 @session.command("queue")
@@ -133,25 +136,35 @@ def session_disconnect(api: Remote, client_id: str, reason: str | None, username
 @click.argument("client_id")
 @click.argument("filters", nargs=-1, required=True)
 @click.option("--qos", type=click.IntRange(0, 2), default=0, show_default=True)
+@click.option("--no-local", is_flag=True, help="Nothing that the client itself publishes.")
+@click.option("--retain-as-published", is_flag=True)
+@click.option(
+    "--retain-handling", type=click.IntRange(0, 2), default=0, help="Retained messages: 0 now, 1 if new, 2 no."
+)
+@click.option("--subscription-id", type=click.IntRange(1, 268_435_455))
+@only_user_option
 @remote
-def session_subscribe(api: Remote, client_id: str, filters: tuple[str, ...], qos: int) -> None:
+def session_subscribe(
+    api: Remote, client_id: str, filters: tuple[str, ...], username: str | None, **options: Any
+) -> None:
     """Subscribe a client, connected or away, to topic filters."""
     from mqledger_client import models
 
-    wanted = [models.NewSubscription(filter=one, qos=qos) for one in filters]
-    told = api.client.subscribe(client_id, models.Subscribing(subscriptions=wanted))
+    wanted = [models.NewSubscription(filter=one, **options) for one in filters]
+    told = api.client.subscribe(client_id, models.Subscribing(subscriptions=wanted, username=username))
     api.outcome(told, _codes(filters, told.codes))
 
 
 @session.command("unsubscribe")
 @click.argument("client_id")
 @click.argument("filters", nargs=-1, required=True)
+@only_user_option
 @remote
-def session_unsubscribe(api: Remote, client_id: str, filters: tuple[str, ...]) -> None:
+def session_unsubscribe(api: Remote, client_id: str, filters: tuple[str, ...], username: str | None) -> None:
     """Unsubscribe a client, connected or away, from topic filters."""
     from mqledger_client import models
 
-    told = api.client.unsubscribe(client_id, models.Unsubscribing(filters=list(filters)))
+    told = api.client.unsubscribe(client_id, models.Unsubscribing(filters=list(filters), username=username))
     api.outcome(told, _codes(filters, told.codes))
 
 
@@ -164,99 +177,6 @@ def session_expire(api: Remote, away: int) -> None:
 
     told = api.client.expire_sessions(models.Expiring(away=away))
     api.outcome(told, f"ended {told.count} sessions")
-
-
-@click.command()
-@click.argument("topic")
-@click.argument("payload", default="")
-@click.option("--stdin", is_flag=True, help="Take the payload from standard input.")
-@click.option("--qos", type=click.IntRange(0, 2), default=0, show_default=True)
-@click.option("--retain", is_flag=True, help="Keep it as the retained message of the topic.")
-@click.option("--client-id", default="mqledger", show_default=True, help="In whose name.")
-@remote
-def publish(api: Remote, topic: str, payload: str, stdin: bool, qos: int, retain: bool, client_id: str) -> None:
-    """Publish a message, and tell how many sessions it matched."""
-    from mqledger_client import models
-
-    raw = sys.stdin.buffer.read() if stdin else payload.encode("utf-8", "surrogateescape")
-    body = models.NewMessage(
-        topic=topic,
-        base64=base64.b64encode(raw).decode(),
-        qos=qos,
-        retain=retain,
-        client_id=client_id,
-        report=True,
-    )
-    told = api.client.publish(body)
-    api.outcome(told, f"published to {told.count} sessions")
-
-
-@click.group()
-def retained() -> None:
-    """Retained messages."""
-
-
-@retained.command("list")
-@click.option("--prefix", help="Topics that begin with this.")
-@limit
-@remote
-def retained_list(api: Remote, prefix: str | None, limit: int) -> None:
-    """List retained messages by topic."""
-    rows = api.every(lambda at: api.client.list_retained(cursor=at, prefix=prefix), limit)
-    api.rows(rows, "topic", "size", "qos", "client_id", "published_at", "expires_at")
-
-
-@retained.command("show")
-@click.argument("topic")
-@click.option("--raw", is_flag=True, help="Print the payload alone, byte for byte.")
-@remote
-def retained_show(api: Remote, topic: str, raw: bool) -> None:
-    """Show the retained message of a topic."""
-    found = api.client.get_retained(topic)
-    if raw:
-        click.echo(base64.b64decode(found.base64 or ""), nl=False)
-    else:
-        api.one(found.message)
-
-
-@retained.command("clear")
-@click.argument("topic")
-@remote
-def retained_clear(api: Remote, topic: str) -> None:
-    """Forget the retained message of a topic."""
-    api.outcome(api.client.clear_retained(topic), f"cleared {topic}")
-
-
-@click.group()
-def subscription() -> None:
-    """Who holds which topic filters."""
-
-
-@subscription.command("list")
-@click.option("--filter", "topic_filter", help="Exactly this one.")
-@click.option("--prefix", help="Filters that begin with this.")
-@limit
-@remote
-def subscription_list(api: Remote, topic_filter: str | None, prefix: str | None, limit: int) -> None:
-    """List subscriptions by filter and client id."""
-    rows = api.every(lambda at: api.client.list_subscriptions(cursor=at, filter_=topic_filter, prefix=prefix), limit)
-    api.rows(rows, "filter", "client_id", "qos", "since")
-
-
-@click.group()
-def route() -> None:
-    """Which nodes have subscribers."""
-
-
-@route.command("list")
-@click.option("--filter", "topic_filter", help="Exactly this one.")
-@click.option("--prefix", help="Filters that begin with this.")
-@limit
-@remote
-def route_list(api: Remote, topic_filter: str | None, prefix: str | None, limit: int) -> None:
-    """List routes by filter and node."""
-    rows = api.every(lambda at: api.client.list_routes(cursor=at, filter_=topic_filter, prefix=prefix), limit)
-    api.rows(rows, "filter", "node", "sessions")
 
 
 def _codes(filters: tuple[str, ...], codes: list[Any]) -> str:
