@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from domain.fences import Fences
 from domain.outbox import AWAIT_PUBACK, AWAIT_PUBCOMP
-from domain.topics import FilterTrie
+from domain.topics import FilterTrie, TopicCache
 from schemas.events import (
     AnyEvent,
     Connected,
@@ -48,6 +48,8 @@ Message = Published | WillFired | Publish
 
 OF_ALL = frozenset({Progress.KIND, NodeStarted.KIND, NodeLost.KIND})
 """Tags of events that say something of a session even if they don't name it."""
+_TOPICS = 4_096
+"""Topics of which is remembered what they match."""
 
 
 class Place(NamedTuple):
@@ -125,6 +127,7 @@ class QueueFold:
         """Whether a ``progress`` that does not name it says nothing of it; None: not known."""
         self._fences = Fences()
         self._spans: FilterTrie[int, _Span] = FilterTrie()
+        self._matching = TopicCache(self._match, limit=_TOPICS)
         self._open: dict[str, tuple[int, _Span]] = {}
         self._numbers = count()
         self._sent: dict[int, Inflight] = {}
@@ -272,16 +275,21 @@ class QueueFold:
         number, topic_filter = next(self._numbers), span.options.filter
         self.filters.add(topic_filter)
         self._open[topic_filter] = number, span
-        self._spans.put(topic_filter, number, span)
+        self._put(number, span)
 
     def _end(self, topic_filter: str, at: Place) -> None:
         number, span = self._open.pop(topic_filter, (-1, None))
         if span is not None:
-            self._spans.put(topic_filter, number, span._replace(over=at))
+            self._put(number, span._replace(over=at))
+
+    def _put(self, number: int, span: _Span) -> None:
+        self._spans.put(span.options.filter, number, span)
+        self._matching.changed(span.options.filter)
 
     def _forget(self) -> None:
         """The session is over."""
         self.base, self._online, self._spans = None, False, FilterTrie()
+        self._matching = TopicCache(self._match, limit=_TOPICS)
         self._open, self._sent, self._entries, self._dropped, self.filters = {}, {}, None, _Ranges(), set()
 
     # What it has to get
@@ -311,6 +319,8 @@ class QueueFold:
         if message.tenant != self.tenant:
             return None
         hits = self._hits(message.topic, at)
+        if not hits:
+            return None
         if message.client_id == self.client_id:  # [MQTT-3.8.3-3]
             hits = [one for one in hits if not one.no_local]
         qos = min(message.qos, max((one.qos for one in hits), default=0))
@@ -326,9 +336,16 @@ class QueueFold:
             self._entries = {_entry(one) for one in self._sent.values()}
         return self._entries
 
+    def _match(self, topic: str) -> list[_Span]:
+        return [span for spans in self._spans.match(topic) for span in spans.values()]
+
     def _hits(self, topic: str, at: Place) -> list[Subscription]:
         """The subscriptions that a message was matched against, with their options then."""
-        found = [span for spans in self._spans.match(topic) for span in spans.values()]
+        found = self._matching.known.get(topic)
+        if found is None:
+            found = self._matching.find(topic)
+        if not found:
+            return []
         standing = [span for span in found if span.over is None or _before(at, span.over)]
         held = [one for one in standing if one.made is None or not _before(at, one.made)]
         if not held:
