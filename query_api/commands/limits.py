@@ -1,25 +1,29 @@
 """What nodes take of a client's PUBLISH, which holds for messages by command, too: levels of a topic, size of a packet.
 
-Nodes tell it in heartbeats; of several that run, the strictest decides. Where none runs, none is known to refuse.
+Nodes tell it in heartbeats; of several that run, the strictest decides. Where none runs, none is known to refuse. While
+Postgres is away, what was known last holds: a message needs nothing but the log.
 """
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
 from query_api import cluster
-from query_api.errors import TooLargeError, TopicError
+from query_api.errors import TooLargeError, TopicError, UnavailableError
 from query_api.store import Store
 
 REMEMBERED_SECONDS: Final = 1.0
 LEVELS: Final = "max_topic_levels"
 PACKET: Final = "max_packet_size"
 
+logger = logging.getLogger(__name__)
+
 
 class PublishLimits:
-    """One per process. Invariant: ``_known`` is what nodes said within REMEMBERED_SECONDS before ``_until``."""
+    """One per process. Invariant: ``_known`` is what nodes said last, and nobody is asked again before ``_until``."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -27,10 +31,9 @@ class PublishLimits:
         self._until = 0.0
 
     async def check(self, topic: str, qos: int, properties: bytes, payload: bytes) -> None:
-        """Raises TopicError, TooLargeError for what no client might publish, UnavailableError."""
+        """Raises TopicError, TooLargeError for what no client might publish."""
         if time.monotonic() > self._until:
-            nodes = await cluster.nodes(self._store)
-            self._known = strictest(one.limits for one in nodes if one.running)
+            await self._ask()
             self._until = time.monotonic() + REMEMBERED_SECONDS
         levels, most = topic.count("/") + 1, self._known.get(LEVELS, 0)
         if most and levels > most:
@@ -38,6 +41,14 @@ class PublishLimits:
         size, most = packet_size(topic, qos, properties, payload), self._known.get(PACKET, 0)
         if most and size > most:
             raise TooLargeError(f"the message makes a packet of {size} bytes, and may make one of {most}")
+
+    async def _ask(self) -> None:
+        try:
+            nodes = await cluster.nodes(self._store)
+        except UnavailableError as error:
+            logger.info("limits of nodes can't be read; the last ones hold: %s", error)
+            return
+        self._known = strictest(one.limits for one in nodes if one.running)
 
 
 def strictest(limits: Iterable[Mapping[str, int]]) -> dict[str, int]:
