@@ -1190,17 +1190,30 @@ class Client:
         client_id: str | None = None,
         kind: list[
             Literal[
+                "account_removed",
+                "account_set",
+                "acl_added",
+                "acl_cache_cleared",
+                "acl_removed",
+                "api_key_removed",
+                "api_key_set",
+                "banned",
                 "clear_acl",
                 "command_done",
                 "connected",
+                "connection_removed",
+                "connection_set",
+                "connection_status",
                 "denied",
                 "disconnected",
                 "dropped",
                 "expire",
                 "kick",
+                "listener_set",
                 "node_lost",
                 "node_started",
                 "node_stopped",
+                "plugin_set",
                 "publish",
                 "published",
                 "received",
@@ -1211,16 +1224,27 @@ class Client:
                 "session_ended",
                 "subscribe",
                 "subscribed",
+                "unbanned",
                 "unsubscribe",
                 "unsubscribed",
+                "user_removed",
+                "user_set",
                 "will_fired",
             ]
         ]
         | None = None,
+        about: list[Literal["administration", "connections", "sessions"]] | None = None,
         since: str | None = None,
         until: str | None = None,
     ) -> models.EventPage:
-        """Events by client, kind and time, read from the log."""
+        """Events by client, kind and time, read from the log.
+
+        Those of sessions, bans, modules and listeners need the permission `operate`; of users, rules, accounts
+        and API keys
+        `administer`; changes of connections `connections`. Accounts, API keys, modules and listeners are for
+        accounts of
+        all tenants.
+        """
         return self._transport.request(
             "GET",
             "/events",
@@ -1232,6 +1256,7 @@ class Client:
                 "cursor": cursor,
                 "client_id": client_id,
                 "kind": kind,
+                "about": about,
                 "since": since,
                 "until": until,
             },
@@ -1244,17 +1269,30 @@ class Client:
         client_id: str | None = None,
         kind: list[
             Literal[
+                "account_removed",
+                "account_set",
+                "acl_added",
+                "acl_cache_cleared",
+                "acl_removed",
+                "api_key_removed",
+                "api_key_set",
+                "banned",
                 "clear_acl",
                 "command_done",
                 "connected",
+                "connection_removed",
+                "connection_set",
+                "connection_status",
                 "denied",
                 "disconnected",
                 "dropped",
                 "expire",
                 "kick",
+                "listener_set",
                 "node_lost",
                 "node_started",
                 "node_stopped",
+                "plugin_set",
                 "publish",
                 "published",
                 "received",
@@ -1265,17 +1303,24 @@ class Client:
                 "session_ended",
                 "subscribe",
                 "subscribed",
+                "unbanned",
                 "unsubscribe",
                 "unsubscribed",
+                "user_removed",
+                "user_set",
                 "will_fired",
             ]
         ]
         | None = None,
+        about: list[Literal["administration", "connections", "sessions"]] | None = None,
         last_event_id: str | None = None,
     ) -> Iterator[ServerEvent]:
-        """Live events, as server-sent events: `event` is the kind, `data` an event, `id` a place to go on from."""
+        """Live events, as server-sent events: `event` is the kind, `data` an event, `id` a place to go on from.
+
+        Permissions are as with `GET /events`.
+        """
         return self._transport.stream(
             "/events/stream",
-            query={"tenant": tenant, "client_id": client_id, "kind": kind},
+            query={"tenant": tenant, "client_id": client_id, "kind": kind, "about": about},
             headers={"Last-Event-Id": last_event_id},
         )

@@ -236,15 +236,16 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Something that happened."""
 
     position: str
-    """Its place in the log: partition, offset and index."""
+    """Its place in the log: partition, offset and index; -1 is the administration, -2 statuses of connections."""
     time: str
     """RFC 3339, in UTC."""
     kind: str
     client_id: str | None
+    """The client that it happened to."""
     node: str
-    """Who wrote it."""
+    """Who wrote it; empty where the log does not say."""
     data: dict[str, Any]
-    """Its fields (`docs/events.md`); of a payload only the size."""
+    """Its fields (`docs/events.md`); of a payload only the size, and `***` for secrets."""
 
 
 class EventPage(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -1,11 +1,11 @@
-"""Events of the log: what happened to clients, looked up, and live as server-sent events."""
+"""Events of the log, looked up, and live as server-sent events: of clients, administration, connections."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar.response.base import ASGIResponse
@@ -15,7 +15,8 @@ from query_api.access.principal import Permission
 from query_api.answers import StreamedAnswer
 from query_api.errors import InvalidError, RefusalError, TooManyRequestsError, UnavailableError
 from query_api.loop import told_to_stop
-from query_api.native import paging
+from query_api.native import kinds, paging
+from query_api.native.kinds import About, Kind
 from query_api.native.log import LIVE, LOOKUPS, Log, Seen, Vector, Wanted, opened, place_of
 from query_api.native.operation import Call, Example, Reply, Section
 from query_api.native.problems import ProblemError
@@ -25,67 +26,24 @@ from query_api.native.text import ClientId, Time
 from query_api.native.times import moment
 from query_api.tokens import PATTERN, BadTokenError
 
-section: Final = Section("events", reads=Permission.OPERATE, writes=Permission.OPERATE)
+section: Final = Section("events", writes=Permission.OPERATE)
 LOOK_SECONDS: Final = 2.0
 """A request for a page looks no longer; what it did not come to is behind the cursor."""
 BEAT_SECONDS: Final = 5.0
 """A stream that has nothing to tell says so, and how far it is."""
 STREAM: Final = "event stream"
 
-Kind = Literal[
-    "node_started",
-    "node_stopped",
-    "node_lost",
-    "connected",
-    "refused",
-    "subscribed",
-    "unsubscribed",
-    "disconnected",
-    "session_ended",
-    "sending",
-    "received",
-    "dropped",
-    "denied",
-    "kick",
-    "publish",
-    "retain",
-    "subscribe",
-    "unsubscribe",
-    "expire",
-    "clear_acl",
-    "command_done",
-    "published",
-    "will_fired",
-    "released",
-]
-"""Names of the events of a frame, but for those that concern many clients; a test proves that none is missing."""
-LIFECYCLE: Final = frozenset(
-    {
-        "node_started",
-        "node_stopped",
-        "node_lost",
-        "connected",
-        "refused",
-        "subscribed",
-        "unsubscribed",
-        "disconnected",
-        "session_ended",
-        "dropped",
-        "denied",
-        "kick",
-        "publish",
-        "retain",
-        "subscribe",
-        "unsubscribe",
-        "expire",
-        "clear_acl",
-        "command_done",
-        "will_fired",
-    }
-)
-"""What is shown when no kind is named."""
 Kinds = Annotated[
-    list[Kind], Meta(max_length=30, description="Only these; left out: what happens to sessions, no messages.")
+    list[Kind], Meta(max_length=60, description="Only these; left out: what happens to sessions, no messages.")
+]
+Abouts = Annotated[
+    list[About],
+    Meta(
+        max_length=10,
+        description="Kinds in one word, beside `kind`: `administration` is changes of users, rules, bans, accounts, API"
+        " keys, connections, modules and listeners; `connections` is changes of connections to other brokers, and how"
+        " they are; each as far as the caller may read it.",
+    ),
 ]
 
 
@@ -93,14 +51,15 @@ class Event(Shape, frozen=True):
     """Something that happened."""
 
     position: str
-    """Its place in the log: partition, offset and index."""
+    """Its place in the log: partition, offset and index; -1 is the administration, -2 statuses of connections."""
     time: Time
     kind: str
     client_id: str | None
+    """The client that it happened to."""
     node: str
-    """Who wrote it."""
+    """Who wrote it; empty where the log does not say."""
     data: dict[str, Any]
-    """Its fields (`docs/events.md`); of a payload only the size."""
+    """Its fields (`docs/events.md`); of a payload only the size, and `***` for secrets."""
 
 
 class EventPage(Shape, frozen=True):
@@ -115,7 +74,9 @@ class EventListing(Listing, frozen=True):
     """Which events."""
 
     client_id: ClientId | None = None
+    """Only of this client: what happens to sessions."""
     kind: Kinds = []  # noqa: RUF012 - structs copy their defaults
+    about: Abouts = []  # noqa: RUF012
     since: Time | None = None
     until: Time | None = None
     """Before this moment."""
@@ -125,7 +86,9 @@ class EventStreaming(Asking, frozen=True):
     """Which live events."""
 
     client_id: ClientId | None = None
+    """Only of this client: what happens to sessions."""
     kind: Kinds = []  # noqa: RUF012
+    about: Abouts = []  # noqa: RUF012
 
 
 class StreamHeaders(Headers, frozen=True):
@@ -144,11 +107,16 @@ class StreamHeaders(Headers, frozen=True):
 
 @section.get("/events", EventPage, query=EventListing, example=Example(query={"client_id": "meter-17"}))
 async def list_events(call: Call) -> Reply:
-    """Events by client, kind and time, read from the log."""
+    """Events by client, kind and time, read from the log.
+
+    Those of sessions, bans, modules and listeners need the permission `operate`; of users, rules, accounts and API keys
+    `administer`; changes of connections `connections`. Accounts, API keys, modules and listeners are for accounts of
+    all tenants.
+    """
     since, until = moment_of(call.query.since), moment_of(call.query.until)
     place = paging.opened(call)
+    wanted = await _wanted(call)
     await call.asked.freshen()
-    wanted = _wanted(call)
     with LOOKUPS:
         async with opened(call.asked.service.settings.kafka, wanted) as log:
             at, end = await _range(log, place, since, until)
@@ -172,8 +140,11 @@ async def list_events(call: Call) -> Reply:
     errors=(410,),
 )
 async def stream_events(call: Call) -> ASGIResponse:
-    """Live events, as server-sent events: `event` is the kind, `data` an event, `id` a place to go on from."""
-    parts = _live(call, _wanted(call), _resumed(call))
+    """Live events, as server-sent events: `event` is the kind, `data` an event, `id` a place to go on from.
+
+    Permissions are as with `GET /events`.
+    """
+    parts = _live(call, await _wanted(call), _resumed(call))
     # The first part is made before the status is sent: until then a failure can be told.
     first = await anext(parts)
     headers = {"cache-control": "no-store", "x-accel-buffering": "no", "x-correlation-id": call.asked.correlation}
@@ -185,7 +156,10 @@ async def stream_events(call: Call) -> ASGIResponse:
 async def _range(log: Log, place: Any, since: int | None, until: int | None) -> tuple[Vector, Vector]:
     begins, ends = await log.begins(), await log.ends()
     if place is not None:
-        return _clipped(dict(map(tuple, place[0])), begins), dict(map(tuple, place[1]))
+        at, end = dict(map(tuple, place[0])), dict(map(tuple, place[1]))
+        if at.keys() != begins.keys():  # of a caller who may read more, or less
+            raise InvalidError("The cursor is not of this list.")
+        return _clipped(at, begins), end
     at = begins if since is None else await log.at(since, ends)
     end = ends if until is None else await log.at(until, ends)
     return at, end
@@ -280,9 +254,25 @@ def _id(call: Call, vector: Mapping[int, int]) -> bytes:
     return call.asked.service.tokens.seal(STREAM, (call.tenant,), payload).encode()
 
 
-def _wanted(call: Call) -> Wanted:
-    kinds = frozenset(call.query.kind) or LIFECYCLE
-    return Wanted(call.tenant, kinds, call.query.client_id or "", call.asked.principal.everywhere)
+async def _wanted(call: Call) -> Wanted:
+    """What is asked for, as far as the caller may read it. Raises UnauthorizedError, ForbiddenError."""
+    everywhere = call.asked.principal.everywhere
+    return Wanted(call.tenant, await _kinds(call), call.query.client_id or "", everywhere)
+
+
+async def _kinds(call: Call) -> frozenset[str]:
+    """Kinds that are named must all be readable; of those in one word, any."""
+    named: frozenset[str] = frozenset(call.query.kind)
+    for kind in sorted(named):
+        await call.asked.admit(kinds.needs(kind))
+    if named & kinds.OF_DEPLOYMENT:
+        call.asked.everywhere()
+    for about in call.query.about or ([] if named else ["sessions"]):
+        readable = kinds.readable(kinds.ABOUT[about], call.asked.principal)
+        if not readable:
+            await call.asked.admit(Permission.OPERATE)
+        named |= readable
+    return named
 
 
 def _event(seen: Seen) -> Event:

@@ -1,7 +1,9 @@
 """Events out of the log: from a vector on, of one tenant, by client and kind; bounded, or as they come.
 
 One consumer per reading, in no group, which fetches only what was asked for: a reader that takes nothing fetches
-nothing. Frames are skipped by their headers. Payloads of messages are left out: only their sizes are told.
+nothing. Frames are skipped by their headers, heartbeats by their first bytes. The administration and the connections
+to other brokers have topics of their own, which count as partitions below 0. Payloads of messages are left out: only
+their sizes are told; and no secret is shown.
 """
 
 from __future__ import annotations
@@ -16,15 +18,20 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
+from query_api.access.principal import ALL_TENANTS
 from query_api.errors import TooManyRequestsError, UnavailableError
+from query_api.native.kinds import ADMINISTRATION, CONNECTION_STATUS, OF_DEPLOYMENT, OF_NODES
 from query_api.native.problems import ProblemError
-from schemas.events import AnyEvent
+from schemas.events import AnyEvent, ConnectionStatus
 from schemas.filters import client_marks, may_contain
 from schemas.frames import Frame, FrameError, read_frame
 from schemas.kafka_options import kafka_client_options
+from schemas.parts import Event
 from schemas.plain import to_plain
 from schemas.positions import Position, index_of, offset_of, partition_of, position
+from schemas.records import RecordError, begins_with_kind, read_admin_event, read_node_event
 from schemas.registry import name_of
+from schemas.secrets import without_secrets
 from schemas.settings import KafkaSettings
 
 START_SECONDS: Final = 10.0
@@ -34,7 +41,12 @@ PARTITION_BYTES: Final = 1024 * 1024
 BATCH_RECORDS: Final = 200
 UNREADABLE: Final = "unreadable"
 _MESSAGES: Final = frozenset({"published", "will_fired", "released"})
-_NODES: Final = frozenset({"node_started", "node_stopped", "node_lost"})
+ADMIN: Final = -1
+"""Stands for the one partition of ``mq.admin``, as in the table ``commands``."""
+STATUSES: Final = -2
+"""Stands for the one partition of ``mq.nodes``, where statuses of connections lie between heartbeats."""
+_OF_NO_TENANT: Final = OF_NODES | OF_DEPLOYMENT
+_OF_NO_CLIENT: Final = ADMINISTRATION | {CONNECTION_STATUS}
 
 Vector = dict[int, Position]
 """By partition, the position to read next."""
@@ -49,8 +61,8 @@ class Wanted:
     tenant: str
     kinds: frozenset[str]
     client_id: str = ""
-    nodes: bool = False
-    """Also those of nodes, which belong to no tenant."""
+    everywhere: bool = False
+    """Also those of what belongs to no tenant: nodes, accounts, API keys, modules, listeners."""
 
     def frame(self, frame: Frame) -> bool:
         """Whether a frame can hold one; judged by its headers, so it may be wrong with True."""
@@ -58,16 +70,17 @@ class Wanted:
             return False
         return not self.client_id or may_contain(frame.clients, client_marks(self.tenant, self.client_id))
 
-    def event(self, event: AnyEvent) -> bool:
+    def event(self, event: Event) -> bool:
         """Whether an event is one."""
         name = name_of(event.KIND)
         if name not in self.kinds:
             return False
-        if name in _NODES:
-            return self.nodes and not self.client_id
-        if getattr(event, "tenant", None) != self.tenant:
+        if name in _OF_NO_TENANT:
+            return self.everywhere and not self.client_id
+        tenant = getattr(event, "tenant", None)
+        if tenant != self.tenant and not (tenant == ALL_TENANTS and self.everywhere):
             return False
-        return not self.client_id or getattr(event, "client_id", None) == self.client_id
+        return not self.client_id or client_of(event) == self.client_id
 
     def events(self, frame: Frame) -> Iterator[tuple[int, AnyEvent]]:
         """Those of a frame with their indexes. Raises FrameError."""
@@ -96,25 +109,26 @@ class Log:
     def __init__(self, consumer: AIOKafkaConsumer, kafka: KafkaSettings, partitions: Sequence[int]) -> None:
         """Over a started consumer that the caller stops."""
         self._consumer = consumer
-        self._topic = kafka.events_topic
+        self._kafka = kafka
         self.partitions = tuple(partitions)
+        self._places = {self._tp(one): one for one in self.partitions}
         consumer.assign([self._tp(one) for one in self.partitions])
 
     async def begins(self) -> Vector:
         """The first position of every partition."""
         found = await self._consumer.beginning_offsets([self._tp(one) for one in self.partitions])
-        return {tp.partition: position(offset, 0) for tp, offset in found.items()}
+        return {self._places[tp]: position(offset, 0) for tp, offset in found.items()}
 
     async def ends(self) -> Vector:
         """The position behind the last of every partition."""
         found = await self._consumer.end_offsets([self._tp(one) for one in self.partitions])
-        return {tp.partition: position(offset, 0) for tp, offset in found.items()}
+        return {self._places[tp]: position(offset, 0) for tp, offset in found.items()}
 
     async def at(self, ms: int, otherwise: Vector) -> Vector:
         """The positions from which on append times are at or after a moment; ``otherwise`` where there are none."""
         found = await self._consumer.offsets_for_times({self._tp(one): max(ms, 0) for one in self.partitions})
         return {
-            tp.partition: otherwise[tp.partition] if one is None else position(one.offset, 0)
+            self._places[tp]: otherwise[self._places[tp]] if one is None else position(one.offset, 0)
             for tp, one in found.items()
         }
 
@@ -130,9 +144,10 @@ class Log:
             with _translated():
                 got = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH_RECORDS)
             for tp, records in got.items():
+                partition = self._places[tp]
                 for record in records:
-                    found = list(_seen(tp.partition, record, wanted, at[tp.partition]))
-                    at[tp.partition] = position(record.offset + 1, 0)
+                    found = list(_seen(partition, record, wanted, at[partition]))
+                    at[partition] = position(record.offset + 1, 0)
                     if found:
                         yield found
             yield []
@@ -180,7 +195,8 @@ class Log:
                         return record if record.offset == offset else None
 
     def _tp(self, partition: int) -> TopicPartition:
-        return TopicPartition(self._topic, partition)
+        alone = {ADMIN: self._kafka.admin_topic, STATUSES: self._kafka.nodes_topic}
+        return TopicPartition(alone.get(partition, self._kafka.events_topic), max(partition, 0))
 
 
 @asynccontextmanager
@@ -200,7 +216,10 @@ async def opened(kafka: KafkaSettings, wanted: Wanted) -> AsyncIterator[Log]:
         with _translated():
             async with asyncio.timeout(START_SECONDS):
                 await consumer.start()
-        yield Log(consumer, kafka, _partitions(kafka, wanted))
+        log = Log(consumer, kafka, _partitions(kafka, wanted))
+        # Let a task begin that aiokafka has made: `stop` cancels it, and one that never began would end our own error.
+        await asyncio.sleep(0)
+        yield log
     finally:
         await _stop(consumer)
 
@@ -242,10 +261,43 @@ LIVE: Final = Streams(16)
 def _partitions(kafka: KafkaSettings, wanted: Wanted) -> Sequence[int]:
     if wanted.client_id and "expire" not in wanted.kinds:
         return (partition_of(wanted.tenant, wanted.client_id, kafka.partitions),)
-    return range(kafka.partitions)
+    if wanted.client_id or not wanted.kinds:
+        return range(kafka.partitions)
+    return [
+        *(range(kafka.partitions) if wanted.kinds - _OF_NO_CLIENT else ()),
+        *((ADMIN,) if wanted.kinds & ADMINISTRATION else ()),
+        *((STATUSES,) if CONNECTION_STATUS in wanted.kinds else ()),
+    ]
 
 
 def _seen(partition: int, record: Any, wanted: Wanted, since: Position) -> Iterator[Seen]:
+    place = position(record.offset, 0)
+    if partition >= 0:
+        yield from _in_frame(partition, record, wanted, since)
+    elif place >= since:
+        yield from _alone(partition, place, record, wanted)
+
+
+def _alone(partition: int, place: Position, record: Any, wanted: Wanted) -> Iterator[Seen]:
+    """The event of a record that is no frame."""
+    try:
+        event = _event_of(partition, record.value)
+    except RecordError as error:
+        logger.warning("a record can't be read", extra={"partition": partition, "offset": record.offset})
+        if wanted.everywhere:  # nobody knows whose it is
+            yield Seen(partition, place, record.timestamp, UNREADABLE, None, "", {"problem": str(error)[:200]})
+        return
+    if event is not None and wanted.event(event):
+        yield Seen(partition, place, record.timestamp, name_of(event.KIND), None, "", shown(event))
+
+
+def _event_of(partition: int, value: bytes | None) -> Event | None:
+    if partition == ADMIN:
+        return read_admin_event(value)
+    return read_node_event(value) if begins_with_kind(value, ConnectionStatus) else None
+
+
+def _in_frame(partition: int, record: Any, wanted: Wanted, since: Position) -> Iterator[Seen]:
     try:
         frame = read_frame(record.headers, record.value)
         if not wanted.frame(frame):
@@ -253,9 +305,8 @@ def _seen(partition: int, record: Any, wanted: Wanted, since: Position) -> Itera
         for index, event in wanted.events(frame):
             place = position(record.offset, index)
             if place >= since:
-                client_id = getattr(event, "client_id", None)
                 kind, node = name_of(event.KIND), frame.header.node
-                yield Seen(partition, place, record.timestamp, kind, client_id, node, shown(event))
+                yield Seen(partition, place, record.timestamp, kind, client_of(event), node, shown(event))
     except FrameError as error:
         # The log is the truth, and this is a part of it: whoever reads it learns that it can't be read.
         logger.warning("a frame can't be read", extra={"partition": partition, "offset": record.offset})
@@ -263,9 +314,15 @@ def _seen(partition: int, record: Any, wanted: Wanted, since: Position) -> Itera
         yield Seen(partition, place, record.timestamp, UNREADABLE, None, "", {"problem": str(error)[:200]})
 
 
-def shown(event: AnyEvent) -> dict[str, Any]:
-    """The fields of an event, without payloads: what clients say to each other is not for everyone who may look."""
-    plain = to_plain(event)
+def client_of(event: Event) -> str | None:
+    """The client to whom it happened: one that a rule or a connection to another broker names is none."""
+    return None if name_of(event.KIND) in _OF_NO_CLIENT else getattr(event, "client_id", None)
+
+
+def shown(event: Event) -> dict[str, Any]:
+    """The fields of an event, without payloads: what clients say to each other is not for everyone who may look; and
+    with ``***`` for secrets."""
+    plain = to_plain(without_secrets(event))
     _without_payload(plain, event)
     will = getattr(event, "will", None)
     if isinstance(plain.get("will"), dict):

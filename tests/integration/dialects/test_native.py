@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import uuid
 from collections.abc import Iterator
@@ -13,8 +12,9 @@ import pytest
 from ingest.mqtt.codec import DisconnectPacket, ReasonCode
 from query_api.native.operation import Operation
 from query_api.native.operations import OPERATIONS
-from tests.integration.dialects.live import Live, basic
-from tests.integration.dialects.native import BASE, Native, filled
+from tests.integration.dialects.live import Live
+from tests.integration.dialects.native import Native, filled
+from tests.integration.dialects.streams import Stream
 from tests.mqttkit.client import properties_of
 from tests.stackkit.eventually import eventually_sync
 
@@ -356,41 +356,6 @@ def test_events_are_looked_up_in_the_log(api: Native, name: str) -> None:
     assert api.every("/events", 10, client_id=name, until="2020-01-01T00:00:00Z") == []
     assert api.every("/events", 10, client_id=name, since="2099-01-01T00:00:00Z") == []
     assert [one["kind"] for one in api.every("/events", 10, client_id=name, kind="connected,refused")] == ["connected"]
-
-
-class Stream:
-    """Live events over a connection of their own."""
-
-    def __init__(self, api: Native, query: str = "", last: str = "") -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", api.live.port("fluxmq"), timeout=20)
-        headers = {"Authorization": basic(api.login[0], api.login[1] or api.live.password)} if api.login else {}
-        self._connection.request(
-            "GET", f"{BASE}/events/stream{query}", headers=headers | ({"Last-Event-ID": last} if last else {})
-        )
-        self.response = self._connection.getresponse()
-
-    def __enter__(self) -> Stream:
-        assert self.response.headers["content-type"].startswith("text/event-stream"), self.response.read()
-        self.last = self.block()["id"]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-    def block(self) -> dict[str, str]:
-        """The fields of the next block."""
-        fields: dict[str, str] = {}
-        while line := self.response.readline().decode().rstrip("\n"):
-            name, _, value = line.partition(":")
-            fields[name] = value.removeprefix(" ")
-        return fields
-
-    def event(self) -> tuple[str, dict[str, Any]]:
-        """Kind and data of the next event."""
-        while "data" not in (fields := self.block()):
-            self.last = fields["id"]
-        self.last = fields["id"]
-        return fields["event"], json.loads(fields["data"])
 
 
 def refused(api: Native, last: str) -> int:

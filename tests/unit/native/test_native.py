@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import get_args
 
 import jsonschema
 import msgspec
@@ -13,16 +12,12 @@ from domain.access import valid_tenant
 from query_api.errors import NotFoundError
 from query_api.native import etags
 from query_api.native.checks import _integral, _value
-from query_api.native.events import LIFECYCLE, Kind
-from query_api.native.log import Wanted, shown
 from query_api.native.openapi import document
 from query_api.native.operations import OPERATIONS
 from query_api.native.properties import Properties, UserProperty, decoded, encoded
 from query_api.native.routes import Routes
 from query_api.native.text import PARTS, Address, Filter, Network, Tenant, Time, Topic
 from query_api.native.times import milliseconds, moment
-from schemas.events import LIFECYCLE_TYPES, MESSAGE_TYPES, Connected, Expire, Order, Published, Will
-from schemas.registry import name_of
 from tools import client as generator
 from tools import native_api
 
@@ -76,36 +71,6 @@ def test_the_document_is_valid_and_its_references_lead_somewhere() -> None:
         target = DOCUMENT
         for part in reference[1:].split("/"):
             target = target[part]
-
-
-def test_every_event_that_concerns_one_client_or_node_may_be_asked_for() -> None:
-    many = {"progress", "measured"}
-    assert set(get_args(Kind)) == {name_of(one.KIND) for one in (*LIFECYCLE_TYPES, *MESSAGE_TYPES)} - many
-    assert set(get_args(Kind)) > LIFECYCLE
-
-
-def test_events_show_no_payloads() -> None:
-    published = Published("t", "c", 1, "a/b", 1, False, 7, b"properties", b"secret words")
-    assert shown(published)["payload_bytes"] == 12
-    assert "secret" not in str(shown(published))
-    last = Will("a", b"secret words", 0, False, b"", 0)
-    connected = Connected("t", "c", "u", "mqtt5", 5, "1.2.3.4", 1, "tcp", True, 0, 60, 10, 0, 0, False, True, last)
-    assert shown(connected)["will"]["payload_bytes"] == 12
-    assert "secret" not in str(shown(connected))
-
-
-def test_events_of_another_tenant_are_not_wanted() -> None:
-    kinds = frozenset({"published", "expire", "node_stopped"})
-    published = Published("t", "c", 1, "a/b", 1, False, 7, b"", b"")
-    assert Wanted("t", kinds).event(published)
-    assert Wanted("t", kinds, "c").event(published)
-    assert not Wanted("t", kinds, "d").event(published)
-    assert not Wanted("u", kinds).event(published)
-    assert not Wanted("t", frozenset({"connected"})).event(published)
-    expire = Expire("t", Order("", "", "", "", 0), 0)
-    assert Wanted("t", kinds).event(expire)
-    assert not Wanted("u", kinds).event(expire)
-    assert not Wanted("t", kinds, "c").event(expire)
 
 
 @pytest.mark.parametrize(
