@@ -62,6 +62,7 @@ NOTES = (
     "Let in: from the moment at which all connect, with all the coming back. Half of the clients speak MQTT 5.",
     f"argon2id with {PASSES} passes, verified by two threads of lower priority.",
     "0x89, or 3 in MQTT 3: too many passwords wait. 0x88, or 3: the log did not take it within mqtt.connect_timeout.",
+    "Refused by the system: from one address, ports come round again whose last connection is still remembered.",
     "Beside: one client that was connected before, which publishes QoS 1, a message after the other.",
 )
 
