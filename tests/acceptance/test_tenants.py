@@ -187,6 +187,33 @@ def test_no_read_of_the_native_api_shows_another_tenant(world: World, operation:
             assert answer.status_code in (400, 403, 404), answer.text
 
 
+def _events(client: httpx.Client, tenant: str) -> str:
+    """All events of a tenant of all kinds, on pages of a few."""
+    query: dict[str, Any] = {"about": "sessions,administration,connections", "limit": 7}
+    pages = [_done(client.get(f"{NATIVE}/events", params=query, headers={"mqledger-tenant": tenant}))]
+    while pages[-1]["next"] is not None:
+        query["cursor"] = pages[-1]["next"]
+        pages.append(_done(client.get(f"{NATIVE}/events", params=query, headers={"mqledger-tenant": tenant})))
+    return json.dumps([one for page in pages for one in page["items"]])
+
+
+@pytest.mark.usefixtures("device")
+def test_no_change_of_another_tenant_is_an_event(world: World) -> None:
+    """Of its users, rules, bans, messages; nor of accounts and keys, though they are for one of the tenants."""
+    red, blue = _events(world.red, "red"), _events(world.blue, "blue")
+    assert {"user_set", "acl_added", "banned", "connected"} <= {one["kind"] for one in json.loads(red)}
+    assert MARK in red
+    assert "navy" in blue
+    assert MARK not in blue.lower()
+    assert not {"api_key_set", "account_set"} & {one["kind"] for one in json.loads(red) + json.loads(blue)}
+    assert {"api_key_set", "account_set"} <= {one["kind"] for one in json.loads(_events(world.root, "blue"))}
+    for kind in ("user_set", "banned", "acl_added"):
+        _shows_nothing(world.blue.get(f"{NATIVE}/events", params={"kind": kind}), f"events of {kind}")
+    token = world.red.get(f"{NATIVE}/events", params={"about": "administration", "limit": 1}).json()["next"]
+    page = world.blue.get(f"{NATIVE}/events", params={"about": "administration", "limit": 1, "cursor": token})
+    assert page.status_code == 400, page.text
+
+
 @pytest.mark.parametrize("operation", WRITES, ids=lambda o: f"{o.method} {o.path}")
 def test_no_write_of_the_native_api_touches_another_tenant(world: World, device: Client, operation: Operation) -> None:
     before = _belongings(world)
@@ -360,6 +387,7 @@ def test_no_secret_is_anywhere(world: World, tmp_path: Path) -> None:
         "admin": product.command("events", "--admin", "--format", "json").out,
         **{service.name: service.log.read_text(errors="replace") for service in product.services},
         **{path: world.root.get(NATIVE + path).text for path in ("/users", "/accounts", "/api-keys", "/commands")},
+        **{f"events of {tenant}": _events(world.root, tenant) for tenant in ("default", "red", "blue")},
         "config": product.command("config", "show").out,
     }
     for where, text in told.items():
