@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import re
@@ -10,6 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlencode
 
 import asyncpg
 import httpx
@@ -22,10 +24,12 @@ from schemas.admin import PluginSet
 from schemas.kafka_options import kafka_client_options
 from schemas.settings import KafkaSettings, PostgresSettings
 from stack.local.ports import free_port
+from tests.contract.query_api.client import Answer
 from tests.farkit.broker import far_broker
 from tests.farkit.certificates import authority, signed_by
 from tests.integration.connector.log import order
 from tests.integration.dialects.cedalo_stack import MOST, PASSWORD, CedaloStack, cedalo_stack
+from tests.integration.dialects.goldens import Step, play
 from tests.stackkit.eventually import eventually
 from tests.stackkit.services import ROOT
 
@@ -479,6 +483,39 @@ async def kept_in_tables(postgres: PostgresSettings) -> str:
         return "".join(str(value) for rows in found for row in rows for value in row)
     finally:
         await connection.close()
+
+
+async def test_golden_exchanges(stack: CedaloStack, tmp_path: Path) -> None:
+    async with far_broker(tmp_path, "mqtt") as port:
+        url = f"mqtt://127.0.0.1:{port}"
+        whole = {"id": "golden", "name": "Golden", "url": url, "credentials": {"username": "u", "password": SECRET}}
+        refused = {"id": "refused", "name": "Refused", "url": f"mqtt://127.0.0.1:{free_port()}"}
+        login = {"username": "other", "password": PASSWORD}
+        form = {"content-type": "application/x-www-form-urlencoded"}
+        steps = [
+            Step("login", "POST", "/auth?json=true", login, anonymous=True),
+            Step("login-form", "POST", "/auth", urlencode(login), form, anonymous=True),
+            Step("login-wrong", "POST", "/auth?json=true", login | {"password": "wrong"}, anonymous=True),
+            Step("create", "POST", PATH, whole),
+            Step("create-again", "POST", PATH, whole),
+            Step("create-same-name", "POST", PATH, whole | {"id": "other"}),
+            Step("create-bad-url", "POST", PATH, whole | {"id": "bad", "url": "http://127.0.0.1"}),
+            Step("create-unreachable", "POST", PATH, refused),
+            Step("list", "GET", PATH),
+            Step("delete", "DELETE", f"{PATH}/refused"),
+            Step("delete-again", "DELETE", f"{PATH}/refused"),
+            Step("delete-last", "DELETE", f"{PATH}/golden"),
+            Step("delete-by-nobody", "DELETE", f"{PATH}/golden", anonymous=True),
+            Step("logout", "GET", "/logout", anonymous=True),
+        ]
+
+        def send(step: Step) -> Answer:
+            by = None if step.anonymous else httpx.BasicAuth("other", PASSWORD)
+            with httpx.Client(base_url=f"http://127.0.0.1:{stack.port}", trust_env=False, timeout=30) as client:
+                answer = client.request(step.method, step.target, content=step.text, headers=step.headers, auth=by)
+                return Answer(answer.status_code, dict(answer.headers), answer.content)
+
+        await asyncio.to_thread(play, "cedalo", steps, send)
 
 
 async def test_the_example_of_the_document(stack: CedaloStack) -> None:
