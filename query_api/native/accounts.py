@@ -113,27 +113,7 @@ class ApiKeyMade(Shape, frozen=True):
     """Path of the command."""
 
 
-_ACCOUNT: Final = {
-    "name": "ops",
-    "role": "operator",
-    "tenant": "default",
-    "tags": "",
-    "changed_at": "2026-01-02T03:04:05.006Z",
-    "changed_by": "admin",
-}
-_KEY: Final = {
-    "app_id": "6f2d",
-    "name": "dashboard",
-    "role": "viewer",
-    "tenant": "default",
-    "enabled": True,
-    "expires": None,
-    "changed_at": "2026-01-02T03:04:05.006Z",
-    "changed_by": "admin",
-}
-
-
-@section.get("/accounts", AccountPage, query=Listing, example=Example(answer={"items": [_ACCOUNT], "next": None}))
+@section.get("/accounts", AccountPage, query=Listing, example=Example())
 async def list_accounts(call: Call) -> Reply:
     """Accounts of the admin side by name."""
     after = paging.opened(call) or ""
@@ -162,7 +142,7 @@ async def add_account(call: Call) -> Reply:
     return outcomes.added(await outcomes.ask(call, make, secret=given.password), "accounts", given.name)
 
 
-@section.get("/accounts/{name}", Account, example=Example({"name": "ops"}, answer=_ACCOUNT))
+@section.get("/accounts/{name}", Account, example=Example({"name": "ops"}))
 async def get_account(call: Call) -> Reply:
     """One account."""
     await call.asked.freshen()
@@ -192,7 +172,7 @@ async def delete_account(call: Call) -> Reply:
     return outcomes.reply(await outcomes.ask(call, lambda order: AccountRemoved(order, name)))
 
 
-@section.get("/api-keys", ApiKeyPage, query=Listing, example=Example(answer={"items": [_KEY], "next": None}))
+@section.get("/api-keys", ApiKeyPage, query=Listing, example=Example())
 async def list_api_keys(call: Call) -> Reply:
     """API keys by app id."""
     after = paging.opened(call) or ""
@@ -229,7 +209,7 @@ async def add_api_key(call: Call) -> Reply:
     return outcomes.added(told, "api-keys", app_id, body=made)
 
 
-@section.get("/api-keys/{app_id}", ApiKey, example=Example({"app_id": "6f2d"}, answer=_KEY))
+@section.get("/api-keys/{app_id}", ApiKey, example=Example({"app_id": "6f2d"}))
 async def get_api_key(call: Call) -> Reply:
     """One API key."""
     await call.asked.freshen()

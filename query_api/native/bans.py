@@ -51,17 +51,9 @@ class BanGiven(Given, frozen=True):
 
 
 _PATH: Final = {"kind": "clientid", "who": "meter-17"}
-_EXAMPLE: Final = {
-    **_PATH,
-    "by": "ops",
-    "reason": "noisy",
-    "at": "2026-01-02T03:04:05.006Z",
-    "until": None,
-    "active": True,
-}
 
 
-@section.get("/bans", BanPage, query=Listing, example=Example(answer={"items": [_EXAMPLE], "next": None}))
+@section.get("/bans", BanPage, query=Listing, example=Example())
 async def list_bans(call: Call) -> Reply:
     """Bans by kind and who."""
     after = paging.opened(call)
@@ -76,7 +68,7 @@ async def list_bans(call: Call) -> Reply:
     return Reply(BanPage([_ban(row) for row in page], following))
 
 
-@section.get("/bans/{kind}/{who}", Ban, example=Example(_PATH, answer=_EXAMPLE))
+@section.get("/bans/{kind}/{who}", Ban, example=Example(_PATH))
 async def get_ban(call: Call) -> Reply:
     """One ban."""
     await call.asked.freshen()

@@ -79,9 +79,7 @@ class Reloaded(Shape, frozen=True):
 @section.get(
     "/me",
     Me,
-    example=Example(
-        answer={"name": "ops", "role": "viewer", "tenant": "*", "acts_on": "default", "permissions": ["read"]}
-    ),
+    example=Example(),
 )
 async def get_me(call: Call) -> Reply:
     """Who I am."""

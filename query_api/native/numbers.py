@@ -125,7 +125,7 @@ async def list_subscriptions(call: Call) -> Reply:
     return Reply(SubscriptionPage([subscription(row) for row in page], following))
 
 
-@section.get("/routes", RoutePage, query=FilterListing, example=Example(query={"filter": "plant/+/on"}))
+@section.get("/routes", RoutePage, query=FilterListing, example=Example(query={"prefix": "plant/"}))
 async def list_routes(call: Call) -> Reply:
     """Which nodes have sessions that hold which filters."""
     after = paging.opened(call)

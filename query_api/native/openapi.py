@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from query_api.native import examples
 from query_api.native.operation import BASE, Operation
 from query_api.native.problems import MEDIA
 from query_api.native.shapes import Given, Outcome, Problem, Shape
@@ -166,7 +167,9 @@ def _responses(one: Operation) -> Document:
         responses["202"] = {
             "description": "What came of it is not known yet; `Location` tells where to ask",
             "headers": _references("Location", "Retry-After", "X-Correlation-Id", *_FRESH),
-            "content": {_JSON: {"schema": {"$ref": _REFERENCE.format(name=Outcome.__name__)}}},
+            "content": {
+                _JSON: {"schema": {"$ref": _REFERENCE.format(name=Outcome.__name__)}, "example": examples.PENDING}
+            },
         }
     elif one.method == "GET" and one.media == _JSON:
         responses["304"] = {
@@ -186,8 +189,8 @@ def _answer(one: Operation) -> Document:
     content: Document = {"schema": {"type": "string"}}
     if one.answer is not None:
         content = {"schema": {"$ref": _REFERENCE.format(name=one.answer.__name__)}}
-    if one.example.answer is not None:
-        content["example"] = one.example.answer
+    if one.name in (known := examples.answers()):
+        content["example"] = known[one.name]
     return {"description": "The answer", "headers": _references(*names), "content": {one.media: content}}
 
 

@@ -62,12 +62,11 @@ Handler: TypeAlias = Callable[[Call], Awaitable["Reply | ASGIResponse"]]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A call and what it gives, for documents; a test makes the calls and holds the answers against the types."""
+    """A call, for documents; a test makes the calls, and records what they give (``examples.json``)."""
 
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
-    answer: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

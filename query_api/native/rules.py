@@ -86,21 +86,7 @@ class Forgotten(Asking, frozen=True):
     topic: Topic | None = None
 
 
-_EXAMPLE: Final = {
-    "id": "3f2a",
-    "place": 100,
-    "allow": True,
-    "action": "publish",
-    "topic": "plant/%c/#",
-    "username": None,
-    "client_id": None,
-    "address": "10.0.0.0/8",
-    "changed_at": "2026-01-02T03:04:05.006Z",
-    "changed_by": "ops",
-}
-
-
-@section.get("/acl/rules", RulePage, query=Listing, example=Example(answer={"items": [_EXAMPLE], "next": None}))
+@section.get("/acl/rules", RulePage, query=Listing, example=Example())
 async def list_rules(call: Call) -> Reply:
     """Access rules in the order in which they are asked."""
     after = paging.opened(call)
@@ -139,7 +125,7 @@ async def add_rule(call: Call) -> Reply:
     return outcomes.added(told, "acl", "rules", told.id)
 
 
-@section.get("/acl/rules/{rule}", Rule, example=Example({"rule": "3f2a"}, answer=_EXAMPLE))
+@section.get("/acl/rules/{rule}", Rule, example=Example({"rule": "3f2a"}))
 async def get_rule(call: Call) -> Reply:
     """One access rule."""
     await call.asked.freshen()
@@ -160,7 +146,6 @@ async def delete_rule(call: Call) -> Reply:
     query=Tried,
     example=Example(
         query={"client_id": "meter-17", "action": "publish", "topic": "plant/meter-17/on", "address": "10.0.0.7"},
-        answer={"allowed": True, "by": "rule", "rule": "3f2a"},
     ),
 )
 async def try_rules(call: Call) -> Reply:

@@ -145,16 +145,6 @@ class Expiring(Given, frozen=True):
 
 _AGE: Final = ("created_at", "client_id")
 _PATH: Final = {"client_id": "meter-17"}
-_SUBSCRIPTION: Final = {
-    "client_id": "meter-17",
-    "filter": "plant/+/on",
-    "qos": 1,
-    "no_local": False,
-    "retain_as_published": False,
-    "retain_handling": 0,
-    "subscription_id": None,
-    "since": "2026-01-02T03:04:05.006Z",
-}
 
 
 @section.get(
@@ -209,7 +199,7 @@ async def get_queue(call: Call) -> Reply:
     "/sessions/{client_id}/subscriptions",
     SubscriptionPage,
     query=PastListing,
-    example=Example(_PATH, answer={"items": [_SUBSCRIPTION], "next": None}),
+    example=Example(_PATH),
 )
 async def list_session_subscriptions(call: Call) -> Reply:
     """Subscriptions of a session by filter, as they are or as they were."""

@@ -61,10 +61,9 @@ class NewUser(Given, frozen=True):
 
 
 _PATH: Final = {"username": "ada"}
-_EXAMPLE: Final = {"username": "ada", "superuser": False, "changed_at": "2026-01-02T03:04:05.006Z", "changed_by": "ops"}
 
 
-@section.get("/users", UserPage, query=UserListing, example=Example(answer={"items": [_EXAMPLE], "next": None}))
+@section.get("/users", UserPage, query=UserListing, example=Example())
 async def list_users(call: Call) -> Reply:
     """Users of the tenant by name."""
     after = paging.opened(call)
@@ -84,7 +83,7 @@ async def add_user(call: Call) -> Reply:
     return outcomes.added(await _set(call, call.body.username, "add"), "users", call.body.username)
 
 
-@section.get("/users/{username}", User, example=Example(path=_PATH, answer=_EXAMPLE))
+@section.get("/users/{username}", User, example=Example(path=_PATH))
 async def get_user(call: Call) -> Reply:
     """One user."""
     await call.asked.freshen()

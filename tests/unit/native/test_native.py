@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import jsonschema
@@ -12,6 +13,7 @@ from domain.access import valid_tenant
 from query_api.errors import NotFoundError
 from query_api.native import etags
 from query_api.native.checks import _integral, _value
+from query_api.native.examples import answers
 from query_api.native.openapi import document
 from query_api.native.operations import OPERATIONS
 from query_api.native.properties import Properties, UserProperty, decoded, encoded
@@ -71,6 +73,25 @@ def test_the_document_is_valid_and_its_references_lead_somewhere() -> None:
         target = DOCUMENT
         for part in reference[1:].split("/"):
             target = target[part]
+
+
+@pytest.mark.parametrize("name", [one.name for one in OPERATIONS])
+def test_every_answer_of_every_operation_has_an_example_that_fits(name: str) -> None:
+    described = document(OPERATIONS)
+    (operation,) = [
+        one for methods in described["paths"].values() for one in methods.values() if one["operationId"] == name
+    ]
+    for status, answer in operation["responses"].items():
+        if "200" <= status < "300":
+            ((media, content),) = answer["content"].items()
+            schema = {**content["schema"], "components": described["components"]}
+            checker = jsonschema.FormatChecker()
+            jsonschema.validate(content["example"], schema, format_checker=checker)
+            if media == "text/event-stream":
+                data = json.loads(content["example"].partition("data: ")[2])
+                event = {"$ref": "#/components/schemas/Event", "components": described["components"]}
+                jsonschema.validate(data, event, format_checker=checker)
+    assert set(answers()) == {one.name for one in OPERATIONS}
 
 
 @pytest.mark.parametrize(
