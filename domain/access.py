@@ -17,6 +17,8 @@ from typing import NamedTuple, TypeAlias
 from domain.topics import SHARE_PREFIX, valid_filter
 from schemas.admin import AclAdded, Banned
 
+DEFAULT_TENANT = "default"
+"""Of who says no other."""
 LITERAL = "eq "
 """In front of a rule's topic: the rest is meant literally."""
 LONGEST_PASSWORD = 1_024

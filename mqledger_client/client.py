@@ -532,7 +532,7 @@ class Client:
         tenant: str | None = None,
         idempotency_key: str | None = None,
     ) -> models.Outcome:
-        """Add a user; 409 when there is one of this name."""
+        """Add a user; 409 when there is one of this name, or when the name says another tenant to every node."""
         return self._transport.request(
             "POST",
             "/users",

@@ -38,7 +38,11 @@ def user_show(api: Remote, username: str) -> None:
 @stdin_option
 @remote
 def user_add(api: Remote, username: str, superuser: bool, password_stdin: bool) -> None:
-    """Add a user."""
+    """Add a user.
+
+    Where clients say their tenant in their user name (mqtt.tenant_from), acme/ann is added by
+    `mqledger user add ann --tenant acme`.
+    """
     from mqledger_client import models
 
     password = secret(f"Password of {username}", password_stdin)

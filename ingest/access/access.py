@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
-from domain.access import LONGEST_PASSWORD, Action, Who, ban_of, tenant_and_user
+from domain.access import DEFAULT_TENANT, LONGEST_PASSWORD, Action, Who, ban_of, tenant_and_user
 from domain.admin import AdminState
 from ingest.access.passwords import BusyError, Passwords
 from ingest.access.rights import ALL, Rights
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ingest.mqtt.server import Server
     from ingest.node.session import Session
 
-DEFAULT_TENANT = "default"
 AUTHENTICATION = "password_authentication"
 """The module that lets nobody in without a password."""
 ACL = "acl"

@@ -65,6 +65,7 @@ class Duties:
         self._modules = modules
         self._limits = {name: getattr(settings.mqtt, name) for name in LIMITS}
         self._limits["acl_default_allow"] = int(settings.clients.acl_default == "allow")
+        self._limits["tenant_from_username"] = int(settings.mqtt.tenant_from == "username")
         self._node = node
         self._journal = journal
         self._server = server

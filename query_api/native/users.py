@@ -6,11 +6,13 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from query_api import admin_queries
+from domain.access import DEFAULT_TENANT, tenant_and_user
+from query_api import admin_queries, cluster
 from query_api.access.principal import Permission
 from query_api.admin_queries import User as Row
 from query_api.native import etags, outcomes, paging
 from query_api.native.operation import Call, Example, Reply, Section
+from query_api.native.problems import ProblemError
 from query_api.native.shapes import Given, Listing, Shape
 from query_api.native.text import LONGEST, MqttPassword, Time, Username
 from query_api.native.times import moment
@@ -79,7 +81,7 @@ async def list_users(call: Call) -> Reply:
     "POST", "/users", body=NewUser, status=201, example=Example(body={"username": "ada", "password": "correct horse"})
 )
 async def add_user(call: Call) -> Reply:
-    """Add a user; 409 when there is one of this name."""
+    """Add a user; 409 when there is one of this name, or when the name says another tenant to every node."""
     return outcomes.added(await _set(call, call.body.username, "add"), "users", call.body.username)
 
 
@@ -109,12 +111,26 @@ async def delete_user(call: Call) -> Reply:
 
 async def _set(call: Call, username: str, mode: str) -> outcomes.Told:
     given, tenant = call.body, call.tenant
+    await _require_that_somebody_can_be(call, username)
     hashed = await call.asked.service.access.hashed(given.password)
 
     def make(order: Order) -> UserSet:
         return UserSet(order, mode, tenant, username, hashed, given.superuser)
 
     return await outcomes.ask(call, make, secret=given.password)
+
+
+async def _require_that_somebody_can_be(call: Call, username: str) -> None:
+    """Raises ProblemError for a name that says another tenant to every node: no client could log in with it."""
+    tenant, user = tenant_and_user(username, DEFAULT_TENANT)
+    if call.tenant != DEFAULT_TENANT or user == username:
+        return
+    nodes = [one for one in await cluster.nodes(call.asked.service.store) if one.running]
+    if nodes and all(one.limits.get("tenant_from_username") for one in nodes):
+        text = f"Nobody could be this user: clients who say `{username}` are `{user}` of the tenant `{tenant}`"
+        raise ProblemError(
+            409, "named-otherwise", f"{text} (mqtt.tenant_from). Add that one, with `tenant` of the request."
+        )
 
 
 async def _find(call: Call) -> User | None:

@@ -394,3 +394,17 @@ def test_no_secret_is_anywhere(world: World, tmp_path: Path) -> None:
         for secret in world.secrets:
             assert secret not in text, f"{where} tells a secret"
         assert "$argon2" not in text, f"{where} tells a hash"
+
+
+def test_a_name_that_says_another_tenant_is_refused(world: World) -> None:
+    """Nobody could log in with it: clients who say it are of that tenant."""
+    given = {"username": "red/ann", "password": PASSWORD}
+    for answer in (
+        world.root.post(f"{NATIVE}/users", json=given),
+        world.root.put(f"{NATIVE}/users/red%2Fann", json={"password": PASSWORD}),
+    ):
+        assert answer.status_code == 409, answer.text
+        assert answer.json()["detail"].startswith("Nobody could be this user: clients who say `red/ann` are `ann` of")
+    _done(world.blue.post(f"{NATIVE}/users", json=given))
+    with Client(world.product.address, V5, "c", username="blue/red/ann", password=PASSWORD.encode()):
+        _done(world.blue.delete(f"{NATIVE}/users/red%2Fann"))
