@@ -24,7 +24,8 @@ def progress(
         if session is None or session.epoch != named.epoch or session.outbox is None:
             continue
         settle(session, named.cursor, event.vector)
-        session.behind = bool(named.cursor.low or named.cursor.inflight)
+        online = session.state is not None and session.state.online
+        session.behind = online and bool(named.cursor.low or named.cursor.inflight)
     if event.complete:
         _settle_the_rest(event, at, home, lineage)
 

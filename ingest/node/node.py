@@ -266,7 +266,8 @@ class Node:
         self.census.enter(session.state)
         session.epoch = at.position
         session.persistent = event.expiry > 0
-        session.behind = bool(session.outbox)
+        # What it has finished just before a takeover is not in the log yet: the next progress must name it.
+        session.behind = session.behind or bool(session.outbox)
         if previous is not None:
             previous.taken_over()
         if owner is not None:

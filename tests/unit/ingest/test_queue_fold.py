@@ -157,3 +157,26 @@ def test_what_a_subscription_on_behalf_finds_retained_is_in_the_log() -> None:
         assert listed(world.log, folded(world.log, session, 0)) == live
     finally:
         world.close()
+
+
+def test_what_was_acknowledged_just_before_a_takeover_is_told() -> None:
+    """Given a client that the log knows to be behind, when it acknowledges and at once connects again, then the log
+    tells that it is not, also the next node."""
+    world = World()
+    try:
+        for name in ("other", "kept"):
+            world.connect(name)
+        world.flow()
+        world.subscribe("kept", "+", 1)
+        world.flow()
+        world.publish("other", "a", 1)
+        world.rest()
+        world.answer("kept")
+        world.connect("kept")
+        world.rest()
+        session = world.broker.node.sessions["default", "kept"]
+        assert listed(world.log, folded(world.log, session, 0)) == {"sent": [], "waiting": {}}
+        world.crash()
+        assert queue(world.broker.node.sessions["default", "kept"]) == {"sent": [], "waiting": {}}
+    finally:
+        world.close()
