@@ -287,8 +287,13 @@ def clients_of(live: Live, node: str) -> list[set[str]]:
 def heard_of(live: Live, node: str) -> None:
     """Wait for a heartbeat that knows all that has been until now."""
     now = datetime.now(UTC)
-    path = f"/api/mqledger/v1/nodes/{node}"
-    eventually_sync(lambda: datetime.fromisoformat(live.ask("fluxmq", "GET", path).json()["reported_at"]) > now)
+
+    def heard() -> bool:
+        answer = live.ask("fluxmq", "GET", f"/api/mqledger/v1/nodes/{node}")
+        told = answer.json().get("reported_at") if answer.status == 200 else None
+        return told is not None and datetime.fromisoformat(told) > now
+
+    eventually_sync(heard)
 
 
 def test_numbers_of_two_nodes_are_apart(live: Live, tmp_path: Path) -> None:
@@ -298,6 +303,7 @@ def test_numbers_of_two_nodes_are_apart(live: Live, tmp_path: Path) -> None:
         at = ("127.0.0.1", other.mqtt_port)
         with live.client("two-a") as a, live.client("two-b"), Client(at, ProtocolVersion.V5, "two-c") as c:
             live.shown("two-c")
+            heard_of(live, OTHER)
             a.subscribed("two/a", "two/b")
             c.subscribed("two/c")
             more = (2, 2, 2, 2)
