@@ -131,6 +131,8 @@ class QueueFold:
         self._open: dict[str, tuple[int, _Span]] = {}
         self._numbers = count()
         self._sent: dict[int, Inflight] = {}
+        self._got: set[int] = set()
+        """Identifiers of QoS 2 that the client has received, unless they were given anew since."""
         self._entries: set[tuple[int, Position, bool]] | None = None
         """Partition, position and retain flag of what is in ``_sent``; None: to be gathered anew."""
         self._dropped = _Ranges()
@@ -203,8 +205,9 @@ class QueueFold:
                 self._forget()
             case Sending():
                 self._sent |= {one.packet_id: one for one in event.messages}
+                self._got -= {one.packet_id for one in event.messages}
             case Received():
-                self._received(event.packet_ids)
+                self._take(event.packet_ids)
             case Dropped():
                 self._dropped.add(event.ranges)
         return None
@@ -248,19 +251,16 @@ class QueueFold:
 
     def _rebase(self, base: Base) -> None:
         self.base, self._entries = base, None
-        before, self._sent = self._sent, {}
-        for one in base.cursor.inflight:
-            if one.packet_id:
-                known = before.get(one.packet_id, one)
-                # The cursor may have been taken while a PUBREC was on its way into the log.
-                received = known.state == AWAIT_PUBCOMP and known.position == one.position
-                self._sent[one.packet_id] = known if received else one
+        sent = [one for one in base.cursor.inflight if one.packet_id]
+        self._got &= {one.packet_id for one in sent}
+        # The cursor may have been taken while a PUBREC was on its way into the log.
+        self._sent = {one.packet_id: _received(one) if one.packet_id in self._got else one for one in sent}
 
-    def _received(self, packet_ids: Iterable[int]) -> None:
-        for packet_id in packet_ids:
-            one = self._sent.get(packet_id)
-            if one is not None:
-                self._sent[packet_id] = Inflight(packet_id, one.partition, one.position, AWAIT_PUBCOMP, one.retain)
+    def _take(self, packet_ids: Iterable[int]) -> None:
+        """The client has these messages of QoS 2."""
+        self._got.update(packet_ids)
+        for packet_id in self._got & self._sent.keys():
+            self._sent[packet_id] = _received(self._sent[packet_id])
 
     # What it is subscribed to
 
@@ -290,6 +290,7 @@ class QueueFold:
         """The session is over."""
         self.base, self._online, self._spans = None, False, FilterTrie()
         self._matching = TopicCache(self._match, limit=_TOPICS)
+        self._got = set()
         self._open, self._sent, self._entries, self._dropped, self.filters = {}, {}, None, _Ranges(), set()
 
     # What it has to get
@@ -385,6 +386,10 @@ def _merged(ranges: Iterable[tuple[Position, Position]]) -> list[tuple[Position,
         else:
             merged.append((first, last))
     return merged
+
+
+def _received(one: Inflight) -> Inflight:
+    return Inflight(one.packet_id, one.partition, one.position, AWAIT_PUBCOMP, one.retain, one.subscription_ids)
 
 
 def _entry(one: Inflight) -> tuple[int, Position, bool]:
