@@ -20,6 +20,7 @@ PLANNER: Final = {
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
     "enable_sort": "off",
+    "enable_incremental_sort": "off",
     "enable_hashagg": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
@@ -232,6 +233,37 @@ INDEX = {
     "search_usernames": "sessions_by_username",
     "search_addresses": "sessions_by_address",
 }
+
+
+PLANS = {
+    "search_ages/after": "Index Only Scan using sessions_by_kind",
+    "search_ages/before": "Index Only Scan Backward using sessions_by_kind",
+    "search_usernames/after": "Index Only Scan using sessions_by_username",
+    "search_usernames/before": "Index Only Scan Backward using sessions_by_username",
+    "search_addresses/after": "Index Only Scan using sessions_by_address",
+    "search_addresses/before": "Index Only Scan Backward using sessions_by_address",
+    "whole_sessions_before/all": "Index Scan Backward using sessions_pkey",
+    "subscriptions_by_filter/all": "Index Scan using subscriptions_by_filter",
+    "subscriptions_by_filter/connected": "Index Scan using subscriptions_by_filter",
+    "subscriptions_by_client/all": "Index Scan using subscriptions_pkey",
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+async def test_pages_behind_a_place_walk_an_index_in_its_order(filled: Tables, name: str) -> None:
+    """With the plan that is made once for all arguments; of kinds, a page of each is sorted."""
+    store = Store(filled.settings, 1)
+    await store.open()
+    assert store._pool is not None
+    query = queries.load()[name]
+    nothing = ", ".join(["null"] * max(map(int, re.findall(r"\$(\d+)", query))))
+    async with store._pool.acquire() as connection:
+        await connection.execute(f"prepare asked as {query}")
+        plan = "\n".join(row[0] for row in await connection.fetch(f"explain execute asked({nothing})"))
+    await store.close()
+    assert PLANS[name] in plan
+    assert "Seq Scan on s" not in plan
+    assert plan.count("Sort Key") == name.startswith("search_ages")
 
 
 def test_every_query_says_that_a_model_loads(new_postgres: Callable[..., PostgresSettings]) -> None:
