@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any
 
@@ -303,6 +304,14 @@ def test_bad_requests_are_told_what_is_wrong(
     api: Native, method: str, path: str, body: Any, headers: dict[str, str], expected: tuple[int, str]
 ) -> None:
     assert api.problem(method, path, body, headers) == expected
+
+
+def test_a_message_may_be_as_long_as_clients_may_send(api: Native, name: str) -> None:
+    payload = bytes(range(256)) * 1_000
+    with api.live.client(name) as client:
+        client.subscribed(name, qos=1)
+        api.ask("POST", "/messages", {"topic": name, "base64": b64encode(payload).decode(), "qos": 1})
+        assert client.expect_message(topic=name).payload == payload
 
 
 def test_a_body_that_is_too_long_is_refused_before_it_is_sent(api: Native) -> None:
