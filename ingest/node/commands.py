@@ -159,7 +159,7 @@ class Commands:
         """A command is applied; False when it is void."""
         if not self._counts(event.order, at):
             return False
-        self._node.homes[at.partition].open[event.order.id] = event, at, 0
+        self._node.homes[at.partition].open[event.order.id] = event, at, None
         if self._live:
             self._fresh.append((event, at))
         return True
@@ -170,17 +170,19 @@ class Commands:
             return False
         node = self._node
         routes = node.tenant(event.tenant)
+        nothing = event.retain and _only_clears(event) and routes.retained.get(event.topic) is None
         if event.retain:
             node.retain(routes, event, at.partition, at.position, at.time, stamp)
         targets = routes.cache.find(event.topic) if event.deliver else ()
         if targets:
             node.delivery.fan_out(event, targets, at.partition, at.position)
         opened = node.homes[at.partition].open
-        if event.report or event.order.id in opened:  # the latter came of a retain
-            matched = _matched(targets, event.client_id)
-            opened[event.order.id] = event, at, matched
+        command = opened[event.order.id][0] if event.order.id in opened else event  # the former: of a retain
+        if event.report or command is not event:
+            verdict = Verdict(NOT_FOUND) if nothing else Verdict(DONE, _matched(targets, event.client_id))
+            opened[event.order.id] = command, at, verdict
             if self._live:
-                self._done(event, at.partition, Verdict(DONE, matched))
+                self._done(command, at.partition, verdict)
         return event.deliver
 
     def done(self, event: CommandDone, at: At, owner: Any) -> None:
@@ -196,9 +198,9 @@ class Commands:
         self._live = True
         now = self._node.now()
         for home in self._node.homes:
-            for event, at, matched in list(home.open.values()):
-                if isinstance(event, Publish):
-                    self._done(event, at.partition, Verdict(DONE, matched))
+            for event, at, verdict in list(home.open.values()):
+                if verdict is not None:
+                    self._done(event, at.partition, verdict)
                 elif late(event.order, now):
                     self._done(event, at.partition, Verdict(UNKNOWN))
                 else:
@@ -297,8 +299,6 @@ class Commands:
         quotas, size = self._node.quotas, len(event.payload) + len(event.properties)
         if not quotas.retainer and not event.deliver:
             self._done(event, at.partition, Verdict(STOPPED))
-        elif not event.payload and not event.deliver and not self._is_retained(event):
-            self._done(event, at.partition, Verdict(NOT_FOUND))
         elif quotas.retainer and event.payload and not quotas.may_retain(event.tenant, event.topic, size):
             self._node.counters.totals["retained.refused"] += 1
             self._done(event, at.partition, Verdict(LIMIT))
@@ -318,10 +318,6 @@ class Commands:
                 event.payload,
             )
             self._node.append(at.partition, message, None, 256 + len(event.topic) + size)
-
-    def _is_retained(self, event: Retain) -> bool:
-        routes = self._node.routes.get(event.tenant)
-        return routes is not None and routes.retained.get(event.topic) is not None
 
     def _kick(self, session: Session, event: Kick) -> Verdict:
         if event.end_session:
@@ -421,6 +417,11 @@ def _concerns(event: Expire, at: At, session: Session) -> bool:
     if state is None or state.created > at.position:
         return False
     return not event.expiry or (not state.online and state.disconnected_at + event.expiry * 1000 <= at.time)
+
+
+def _only_clears(event: Publish) -> bool:
+    """Whether a retained message was to be cleared, and nobody told: then there must be one."""
+    return not event.payload and not event.deliver
 
 
 def _matched(targets: Targets, client_id: str) -> int:

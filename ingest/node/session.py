@@ -15,6 +15,7 @@ from schemas.positions import Position
 if TYPE_CHECKING:
     from ingest.mqtt.connection import Connection
     from ingest.node.attach import Left
+    from ingest.node.commands import Verdict
 
 _LEFT = 1_024
 """Unsubscribes of a partition that are remembered: those that may lie between a subscribe and its vector."""
@@ -100,5 +101,5 @@ class Home:
         self.left: deque[Left] = deque(maxlen=_LEFT)
         """What sessions have given back lately."""
         self.window = CommandWindow()
-        self.open: dict[str, tuple[Command, At, int]] = {}
-        """Commands that count and have no outcome in the log, by id, with how many sessions a publish has matched."""
+        self.open: dict[str, tuple[Command, At, Verdict | None]] = {}
+        """Commands that count and have no outcome in the log, by id; of messages that are published, what it is."""

@@ -218,6 +218,20 @@ def test_what_there_is_no_room_for_is_not_retained_by_command() -> None:
     world.close()
 
 
+@pytest.mark.parametrize("crash", [False, True])
+def test_what_is_retained_is_cleared_although_neither_was_decided_when_it_was_asked(world: World, crash: bool) -> None:
+    """Given a message to be retained and its clear in the log before the home has decided either, then both are done,
+    also by the next life of the node; and there is nothing more to clear."""
+    orders = [world.order_publish("nobody", "a", 1, True, deliver=False)]
+    orders += [world.order_publish("nobody", "a", 1, True, deliver=False, clear=True) for _ in range(2)]
+    if crash:
+        world.crash(landing=[])
+    assert told(world, *orders) == [("done", 0), ("done", 0), ("not_found", 0)]
+    assert world.broker.node.routes["default"].retained.get("a") is None
+    world.check()
+    world.finish()
+
+
 def test_without_the_retainer_nothing_is_retained_by_command(world: World) -> None:
     """Given a stopped retainer, when somebody publishes, then it comes and is not retained; what would only be retained
     or cleared says so; the retained message stays."""
