@@ -16,7 +16,7 @@ from query_api.access.principal import ALL_TENANTS, Permission, Principal
 from query_api.commands.outcome import Asker
 from query_api.dialect import Dialect
 from query_api.errors import ForbiddenError, InvalidError, TooLargeError, UnauthorizedError
-from query_api.freshness import APPLIED_HEADER, Freshness
+from query_api.freshness import Freshness
 from query_api.requests import Query, parse_query, trimmed
 
 if TYPE_CHECKING:
@@ -43,8 +43,6 @@ class Asked:
         self.request = request
         self._principal: Principal | None = None
         self._freshness: Freshness | None = None
-        self._commands = 0
-        """That were asked for so far."""
 
     # What is asked
 
@@ -144,17 +142,16 @@ class Asked:
         if not self.principal.everywhere:
             raise ForbiddenError("this is for accounts of all tenants")
 
-    def asker(self, key: str | None = None, secret: bytes = b"") -> Asker:
+    def asker(self, key: str | None = None, secret: bytes = b"", part: str = "") -> Asker:
         """Who asks, for one command; ``key`` is an idempotency key, by default that of the header, which is good for
         one ``secret`` alone. Raises InvalidError, UnavailableError.
 
-        The key of somebody else, of another dialect, of another command of the request is another one.
+        The key of somebody else, of another dialect, of another ``part`` of the request is another one.
         """
         given = self.header(KEY_HEADER) if key is None else key
         if len(given) > MOST_KEY_CHARACTERS:
             raise InvalidError(f"an idempotency key may have at most {MOST_KEY_CHARACTERS} characters")
-        scoped = "\0".join((self.dialect.name, self.principal.name, str(self._commands), given)) if given else ""
-        self._commands += 1
+        scoped = "\0".join((self.dialect.name, self.principal.name, part, given)) if given else ""
         # The same secret gives the same token, by every process of the deployment.
         sealed = self.service.tokens.seal("secret of a command", (self.tenant,), secret) if scoped and secret else ""
         return Asker(self.principal.name, self.address, self.correlation, scoped, sealed)
@@ -169,14 +166,8 @@ class Asked:
         self._freshness = await self.service.fresh(trimmed(self.query, "at_least") or self.header(AT_LEAST_HEADER))
 
     def headers(self) -> dict[str, str]:
-        """Freshness headers: of the queries made, or of now when none was.
-
-        How much the log holds of all tenants is nothing that a caller of one is told.
-        """
-        told = self.service.headers(self._freshness)
-        if self._principal is not None and not self._principal.everywhere:
-            told.pop(APPLIED_HEADER, None)
-        return told
+        """Freshness headers: of the queries made, or of now when none was."""
+        return self.service.headers(self._freshness)
 
 
 def _utf8(header: str) -> str:

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import msgspec
 
 from query_api.tokens import BadTokenError, Tokens
 
-APPLIED_HEADER: Final = "mqledger-applied"
 UNCONFIRMED_SECONDS = 5.0
 """A projector confirms every two seconds how far it is and where the log ends, and the watch looks every second: when
 nothing has come for so long, two confirmations are missing. From then on silence counts as lag."""
@@ -133,7 +131,7 @@ class Freshness:
         """The headers of an answer; those whose values are not known are left out."""
         headers = {
             "mqledger-position": self.token,
-            APPLIED_HEADER: self.applied,
+            "mqledger-applied": self.applied,
             "mqledger-confirmed-ms": str(max(int(self.unconfirmed(monotonic) * 1000), 0)),
         }
         if (lag := self.lag_ms(now_ms, monotonic)) is not None:

@@ -35,6 +35,8 @@ class Call:
     asked: Asked
     path: dict[str, str]
     """The named parts of the path."""
+    part: str = ""
+    """Of a batch: which place it stands at."""
 
     @property
     def store(self) -> Store:

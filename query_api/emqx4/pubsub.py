@@ -5,6 +5,7 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, Final
 
 import msgspec
@@ -24,7 +25,7 @@ from query_api.emqx4.answers import (
     succeeded,
 )
 from query_api.emqx4.call import Call, Route
-from query_api.errors import InvalidError, TooLargeError, TopicError
+from query_api.errors import ConflictError, InvalidError, TooLargeError, TopicError
 from query_api.keyset import storable
 from schemas.parts import Subscription
 
@@ -75,8 +76,8 @@ def _batch(do: Do, named: bool) -> Callable[[Call], Awaitable[ASGIResponse]]:
             raise BadRequestError
         if len(given) > MOST_BATCH:
             raise CodedError(BAD_PARAMETER, f"a batch may have at most {MOST_BATCH}")
-        items = [_object(one) for one in given]
-        return data(call.asked, [_named(one, named) | {"code": await _code(do, call, one)} for one in items])
+        items = [(_object(one), replace(call, part=f"{place}.")) for place, one in enumerate(given)]
+        return data(call.asked, [_named(one, named) | {"code": await _code(do, part, one)} for one, part in items])
 
     return handle
 
@@ -88,6 +89,8 @@ async def _code(do: Do, call: Call, given: Given) -> int:
         return error.code
     except (InvalidError, TooLargeError):
         return BAD_PARAMETER
+    except ConflictError:
+        return UNKNOWN
     return 0
 
 
@@ -101,10 +104,11 @@ async def _publish(call: Call, given: Given) -> None:
     topics = _topics(given, wildcards=False)
     payload, qos, retain = _payload(given), _qos(given), _retain(given)
     asked = call.asked
-    for topic in topics:
+    for place, topic in enumerate(topics):
+        asker = asked.asker(part=f"{call.part}{place}")
         try:
             outcome = await asked.service.commands.publish(
-                asked.asker(), call.tenant, client_id, topic, payload, qos=qos, retain=retain
+                asker, call.tenant, client_id, topic, payload, qos=qos, retain=retain
             )
         except TopicError as error:
             raise CodedError(BAD_TOPIC, "bad_topic") from error
@@ -117,7 +121,7 @@ async def _subscribe(call: Call, given: Given) -> None:
     qos = _qos(given)
     wanted = [Subscription(topic, qos) for topic in _topics(given, wildcards=True)]
     asked = call.asked
-    outcome = await asked.service.commands.subscribe(asked.asker(), call.tenant, client_id, wanted)
+    outcome = await asked.service.commands.subscribe(asked.asker(part=call.part), call.tenant, client_id, wanted)
     _changed(settled(outcome), outcome.codes)
 
 
@@ -125,7 +129,7 @@ async def _unsubscribe(call: Call, given: Given) -> None:
     client_id = _client_id(given)
     filters = _topics(given, wildcards=True)
     asked = call.asked
-    outcome = await asked.service.commands.unsubscribe(asked.asker(), call.tenant, client_id, filters)
+    outcome = await asked.service.commands.unsubscribe(asked.asker(part=call.part), call.tenant, client_id, filters)
     _changed(settled(outcome), outcome.codes)
 
 
