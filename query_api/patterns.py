@@ -19,4 +19,6 @@ def of_filter(wanted: str) -> str:
         raise InvalidError(f"That is no topic filter of at most {MOST_LEVELS} levels.")
     levels = [_LEVELS.get(level, re.escape(level)) for level in wanted.split("/")]
     pattern = "/".join(levels).replace("/" + _LEVELS["#"], "(/.*)?")
-    return rf"^(\$share/[^/]+/)?{pattern}$"
+    # A wildcard at the beginning does not match what begins with a dollar sign [MQTT-4.7.2-1].
+    plain = r"(?!\$)" if wanted[0] in _LEVELS else ""
+    return rf"^(\$share/[^/]+/)?{plain}{pattern}$"

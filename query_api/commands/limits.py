@@ -6,6 +6,7 @@ Postgres is away, what was known last holds: a message needs nothing but the log
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
@@ -29,18 +30,26 @@ class PublishLimits:
         self._store = store
         self._known: Mapping[str, int] = {}
         self._until = 0.0
+        self._asking = asyncio.Lock()
 
     async def check(self, topic: str, qos: int, properties: bytes, payload: bytes) -> None:
         """Raises TopicError, TooLargeError for what no client might publish."""
-        if time.monotonic() > self._until:
-            await self._ask()
-            self._until = time.monotonic() + REMEMBERED_SECONDS
+        # One asks at a time: with a Postgres that hangs, the others go on with what is known.
+        if self._due and not (self._known and self._asking.locked()):
+            async with self._asking:
+                if self._due:
+                    await self._ask()
+                    self._until = time.monotonic() + REMEMBERED_SECONDS
         levels, most = topic.count("/") + 1, self._known.get(LEVELS, 0)
         if most and levels > most:
             raise TopicError(topic, f"the topic has {levels} levels, and may have {most}")
         size, most = packet_size(topic, qos, properties, payload), self._known.get(PACKET, 0)
         if most and size > most:
             raise TooLargeError(f"the message makes a packet of {size} bytes, and may make one of {most}")
+
+    @property
+    def _due(self) -> bool:
+        return time.monotonic() > self._until
 
     async def _ask(self) -> None:
         try:
