@@ -257,13 +257,11 @@ class Node:
         prior = session.state
         self._observe_will(prior, event, at)
         goes_on = continues(prior, event, at.time)
-        self.census.leave(prior)
         if prior is not None and not goes_on:
             self.tenant(session.tenant).remove_all(session, prior.subscriptions)
             session.reset()
         previous, session.connection = session.connection, None
-        session.state, _ = apply(prior, event, at)
-        self.census.enter(session.state)
+        self._become(session, event, at)
         session.epoch = at.position
         session.persistent = event.expiry > 0
         # What it has finished just before a takeover is not in the log yet: the next progress must name it.
@@ -286,9 +284,7 @@ class Node:
         new = [s for s in granted if s.filter not in known]
         older = list(known)
         fresh = {s.filter for s in new}
-        self.census.leave(session.state)
-        session.state, _ = apply(session.state, event, at)
-        self.census.enter(session.state)
+        self._become(session, event, at)
         routes = self.tenant(event.tenant)
         for subscription in granted:
             routes.add(session, subscription)
@@ -330,9 +326,7 @@ class Node:
             routes.remove(session, topic_filter)
         if gone:
             self.homes[at.partition].left.append(attach.Left(session, at.position, list(self.applied), gone))
-        self.census.leave(session.state)
-        session.state, _ = apply(session.state, event, at)
-        self.census.enter(session.state)
+        self._become(session, event, at)
         if owner is not None:
             owner.unsubscribed(event)
 
@@ -341,11 +335,9 @@ class Node:
         if session is None or session.state is None or not session.state.online:
             return
         self._observe_will(session.state, event, at)
-        self.census.leave(session.state)
         subscriptions = session.state.subscriptions
         session.connection = None
-        session.state, _ = apply(session.state, event, at)
-        self.census.enter(session.state)
+        self._become(session, event, at)
         home = self.homes[at.partition]
         home.dirty.discard(session)
         home.unsettled.discard(session)
@@ -376,6 +368,11 @@ class Node:
         self._end(session, session.state.subscriptions)
         if connection is not None:
             connection.session_ended(owner.text if owner is not None else event.reason)
+
+    def _become(self, session: Session, event: AnyEvent, at: At) -> None:
+        self.census.leave(session.state)
+        session.state, _ = apply(session.state, event, at)
+        self.census.enter(session.state)
 
     def _end(self, session: Session, subscriptions: Any) -> None:
         self.tenant(session.tenant).remove_all(session, subscriptions)
