@@ -3,7 +3,8 @@
 Three indexes hold every column that can be asked for: by kind, by username, by address (projector/sql/searches.sql).
 The filters decide which one is walked; docs/decisions/api-search.md says what each costs. Parts of names are looked for
 in all entries of an index. Pages by number are asked of a store that makes a plan for the filters of each question;
-pages behind a session, whose plan takes as long as its rows, of one that plans once.
+pages behind a session, whose plan takes as long as its rows, of one that plans once. Both kinds have connections of
+their own.
 """
 
 from __future__ import annotations

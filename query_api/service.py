@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
@@ -45,9 +45,11 @@ class Service:
         self.reload = reload or Reload(settings, None, 0)
         self.tenant = settings.tenant
         self.store = Store(settings.postgres, settings.max_streams)
-        self.searches = _searches(settings)
-        """The same for searches by number of page."""
-        self._stores = (self.store, self.searches)
+        self.searches = _apart(settings, postgres.PLANNER_OF_SEARCHES)
+        """The same for searches by number of page, which are planned one by one."""
+        self.walks = _apart(settings, postgres.PLANNER)
+        """The same for lists that may read an index through for a page, and are planned once."""
+        self._stores = (self.store, self.searches, self.walks)
         self.watch = Watch(settings.postgres, self._connected)
         self.metrics = Metrics(lambda: self.watch)
         configured = parse_keys(settings.token_keys)
@@ -152,11 +154,11 @@ class Service:
         return self._tokens
 
 
-def _searches(settings: ApiSettings) -> Store:
+def _apart(settings: ApiSettings, planner: Mapping[str, str]) -> Store:
     """Half as many connections, opened when needed: what reads an index through can't hold up other pages."""
     most = max(settings.postgres.pool_max // 2, 1)
     pool = replace(settings.postgres, pool_min=0, pool_max=most)
-    return Store(pool, max(min(settings.max_streams, most - 1), 1), postgres.PLANNER_OF_SEARCHES)
+    return Store(pool, max(min(settings.max_streams, most - 1), 1), planner)
 
 
 def _tell_of_death(task: asyncio.Task[None]) -> None:

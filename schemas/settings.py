@@ -89,7 +89,8 @@ class PostgresSettings:
     pool_min: int = 1
     """Connections kept open per process."""
     pool_max: int = 8
-    """Most connections per process; the API may open half as many again for searches."""
+    """Most connections per process; the API may open as many again, half of them for pages by number, half for lists
+    with filters."""
     statement_timeout_ms: int = 10_000
     """Longest time a query may take, in milliseconds."""
 

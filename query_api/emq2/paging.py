@@ -68,7 +68,7 @@ async def objects(
 ) -> ASGIResponse:
     """The page of a query that takes a first row and a number of rows behind ``arguments``."""
     if page.size <= GATHERED:
-        rows = await asked.service.store.fetch(query, *arguments, page.first, page.size)
+        rows = await asked.service.walks.fetch(query, *arguments, page.first, page.size)
         return plain(page.head(total) + _encode([view(row) for row in rows]) + b"}}", asked.headers())
     parts = _parts(asked, page, total, query, arguments, view)
     # The first part is made before the status is sent: until then a failure can be told.
@@ -80,7 +80,7 @@ async def _parts(
     asked: Asked, page: Page, total: int, query: str, arguments: tuple[object, ...], view: Callable[[Any], Any]
 ) -> AsyncGenerator[bytes, None]:
     lead = page.head(total) + b"["
-    async with aclosing(asked.service.store.stream(query, *arguments, page.first, page.size)) as chunks:
+    async with aclosing(asked.service.walks.stream(query, *arguments, page.first, page.size)) as chunks:
         async for chunk in chunks:
             yield lead + _encode([view(row) for row in chunk])[1:-1]
             lead = b","

@@ -42,7 +42,7 @@ async def _list(call: Call) -> ASGIResponse:
     if not all(text is None or storable(text) for text in given) or not -1 < (qos or 0) < 3:
         return data(call.asked, [], page.meta(False, -1))
     gather, parts = lists.of_query(
-        call.store, "subscription_search", call.tenant, node.node if node else None, *given, qos, pattern
+        call.asked.service.walks, "subscription_search", call.tenant, node.node if node else None, *given, qos, pattern
     )
     everything = not filtered and await _is_all(call)
     count = (await cluster.totals(call.store, call.tenant))["subscriptions"] if everything else -1
@@ -64,7 +64,7 @@ async def _of_client(call: Call) -> ASGIResponse:
 async def _routes(call: Call) -> ASGIResponse:
     page = parameters.page(call.query)
     await call.asked.freshen()
-    gather, parts = lists.of_query(call.store, "routes", call.tenant)
+    gather, parts = lists.of_query(call.asked.service.walks, "routes", call.tenant)
     count = await cluster.route_count(call.store, call.tenant)
     return await lists.answer(call.asked, page, gather, parts, lambda row: views.route(cluster.Route(*row)), count)
 

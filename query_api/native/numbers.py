@@ -116,7 +116,10 @@ async def list_subscriptions(call: Call) -> Reply:
     else:
         query, first, last = "subscriptions_by_client", (client_id, low), (client_id, high)
         first = first if after is None else (client_id, keyset.following(after[0]))
-    rows = await call.asked.service.store.fetch(
+    # What filters skip is read, too.
+    skipping = asked.state != "all" or asked.node is not None or asked.qos is not None or pattern is not None
+    store = call.asked.service.walks if skipping else call.asked.service.store
+    rows = await store.fetch(
         f"{query}/{asked.state}",
         *(call.tenant, *first, call.tenant, *last),
         *(asked.limit + 1, asked.node, asked.qos, pattern),

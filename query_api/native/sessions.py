@@ -319,7 +319,7 @@ def _filters(asked: SessionListing) -> search.Filters:
 async def _found(call: Call, filters: search.Filters, column: str, after: Any) -> list[Any]:
     online = {"all": None, "connected": True, "disconnected": False}[call.query.state]
     wanted = dataclasses.replace(filters, online=online)
-    store, most = call.asked.service.store, call.query.limit + 1
+    store, most = call.asked.service.walks, call.query.limit + 1
     way: search.Way = "before" if _falling(call) else "after"
     if column in search.BY_NAME:
         place = None if after is None else (after[0], (after[1], after[2]))
@@ -331,7 +331,8 @@ async def _found(call: Call, filters: search.Filters, column: str, after: Any) -
 
 
 async def _sessions(call: Call, after: str | None) -> list[Any]:
-    store, at, most = call.asked.service.store, _moment(call), call.query.limit + 1
+    at, most = _moment(call), call.query.limit + 1
+    store = call.asked.service.store if at is None else call.asked.service.walks
     if _falling(call):
         bounds = keyset.bounds((call.tenant,), call.query.prefix)
         bounds = bounds if after is None else (*bounds[:2], call.tenant, after)
