@@ -10,12 +10,14 @@ import logging
 import os
 import secrets
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from query_api.access.passwords import Passwords
 from query_api.access.principal import ALL_TENANTS, Role
 from query_api.access.roll import Roll
+from query_api.access.sessions import Known
 from query_api.commands.commands import MODELS, Commands
 from query_api.commands.outcome import Asker, Outcome
 from query_api.errors import TooManyRequestsError, UnavailableError
@@ -65,10 +67,9 @@ class FirstAdministrator:
         if not self._watch.alive or self._watch.admin_next < 0 or not self._watch.ready >= MODELS:
             await changed.wait()
             return False
-        if accounts := (await self._roll.current()).accounts:
-            # Ours or not is told by the table: an append whose answer was lost may have made it, too.
-            if self._made is not None and self._name in accounts and accounts[self._name].secret == self._made[1]:
-                await asyncio.to_thread(self._tell, self._made[0])
+        roll = await self._roll.current()
+        if not roll.empty:
+            await self._tell_of(roll.accounts.values())
             return True
         _, hashed = await self._password()
         outcome = await self._known(
@@ -78,11 +79,32 @@ class FirstAdministrator:
                 in_force=False,
             )
         )
-        if outcome.outcome == "exists" and not (await self._roll.current()).accounts:
+        if await self._nobody() and outcome.outcome == "exists":
             # An API key has the name.
             self._name = f"{NAME}-{secrets.token_hex(2)}"
             logger.warning("the first administrator gets another name", extra={"account": self._name})
         return False
+
+    async def _nobody(self) -> bool:
+        """Whether there is no account, by a reading of the watch that is no older than this call.
+
+        Outcomes are asked for directly: that of our own account may be known before the account is.
+        """
+        for _ in range(2):
+            # The reading that is under way may have begun before, the one behind it not.
+            if not (await self._roll.current()).empty:
+                return False
+            await self._watch.changed.wait()
+        return (await self._roll.current()).empty
+
+    async def _tell_of(self, accounts: Iterable[Known]) -> None:
+        """Tell the password, if one of them is ours: its hash says so. The append that made it may have had no answer,
+        or another name."""
+        if self._made is None:
+            return
+        secret, hashed = self._made
+        for name in (one.name for one in accounts if one.secret == hashed):
+            await asyncio.to_thread(self._tell, name, secret)
 
     async def _password(self) -> tuple[str, str]:
         if self._made is None:
@@ -102,11 +124,11 @@ class FirstAdministrator:
                 await changed.wait()
         return outcome
 
-    def _tell(self, secret: str) -> None:
+    def _tell(self, name: str, secret: str) -> None:
         if not self._file:
             # Not through the logs, which others collect and keep.
             sys.stderr.write(
-                f"\nThe first administrator is {self._name!r} with the password {secret}\n"
+                f"\nThe first administrator is {name!r} with the password {secret}\n"
                 "It is shown this once. Change it, or make accounts of your own and remove this one.\n\n"
             )
             sys.stderr.flush()

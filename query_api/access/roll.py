@@ -27,6 +27,8 @@ class Roll:
         self._next = -2
         self.accounts: dict[str, Known] = {}
         self.keys: dict[str, Known] = {}
+        self.empty = True
+        """Whether there is no account, not even of a role that this version does not know."""
 
     async def current(self) -> Roll:
         """Itself, as of the latest reading of the watch. Raises UnavailableError."""
@@ -46,6 +48,7 @@ class Roll:
         keys = await self._store.fetch("login_keys")
         self.accounts = {row["name"]: _account(row) for row in accounts if _usable(row)}
         self.keys = {row["app_id"]: _key(row) for row in keys if row["enabled"] and _usable(row)}
+        self.empty = not accounts
         self._next = reached
 
 
