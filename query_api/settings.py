@@ -58,7 +58,8 @@ class ApiSettings:
     connections: ConnectionsSettings = field(default_factory=ConnectionsSettings)
     token_keys: Secret = field(default_factory=Secret)
     """Comma separated secrets of at least 16 characters that seal page tokens and positions, newest first;
-    shared by all replicas. Unset: one is made and kept in Postgres."""
+    shared by all replicas. Unset: one is made and kept in Postgres. A new first one makes repetitions of commands
+    with a secret, by their ``Idempotency-Key``, other commands: they are refused for an hour."""
     max_wait: float = 5.0
     """Longest time in seconds that ``at_least`` may wait."""
     max_streams: int = 4
