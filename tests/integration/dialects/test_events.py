@@ -268,7 +268,9 @@ def seen(events: list[dict[str, Any]], field: str) -> set[tuple[str, str]]:
     return {(one["kind"], one["data"].get(field, "")) for one in events}
 
 
-def test_events_are_for_those_who_may_read_what_changes(api: Native, somebody: Callable[..., Native]) -> None:
+def test_events_are_for_those_who_may_read_what_changes(
+    api: Native, somebody: Callable[..., Native], name: str
+) -> None:
     roles = {role: somebody(role) for role in ("viewer", "operator", "connection_manager", "administrator")}
     may = {
         "connected": {"operator", "administrator"},
@@ -293,10 +295,12 @@ def test_events_are_for_those_who_may_read_what_changes(api: Native, somebody: C
     kinds = {one["kind"] for one in roles["operator"].every("/events", 100, about="administration")}
     assert kinds <= {"banned", "unbanned", "acl_cache_cleared"}
     # A cursor is of those who may read as much.
-    now(api)
-    wide = roles["connection_manager"].ask("GET", "/events", about="connections", limit=1, until=LATER)
+    for change in changes(name):
+        if change[0] in ABOUT["connections"]:
+            make(api, change)
+    query: dict[str, Any] = {"about": "connections", "limit": 1, "until": LATER}
+    wide = roles["connection_manager"].ask("GET", "/events", **query)
     assert ABOUT["connections"] >= {one["kind"] for one in wide["items"]}
-    if wide["next"]:
-        query: dict[str, Any] = {"about": "connections", "limit": 1, "until": LATER}
-        query["cursor"] = wide["next"]
-        assert roles["viewer"].problem("GET", "/events", **query) == (400, "invalid-request")
+    assert wide["next"]
+    assert roles["connection_manager"].ask("GET", "/events", **query, cursor=wide["next"])["items"]
+    assert roles["viewer"].problem("GET", "/events", **query, cursor=wide["next"]) == (400, "invalid-request")
