@@ -11,7 +11,7 @@ What the log does not order, it orders as a start does: by ``depends``, then by 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import NamedTuple
@@ -104,7 +104,8 @@ class QueueFold:
     """The own events of one session, in the order of its partition, from any frame on; see the module.
 
     Invariants: ``base`` is the latest one since the session began; ``_open`` has the number of the span of a filter
-    that goes on, ``_spans`` all spans by filter and number; ``_sent`` is what was sent and is not finished.
+    that goes on, ``_spans`` by filter and number all spans that something at or above the base may have been matched
+    against; ``_sent`` is what was sent and is not finished.
     """
 
     def __init__(
@@ -116,8 +117,8 @@ class QueueFold:
         self.client_id = client_id
         self.partition = partition
         self.base: Base | None = None
-        self.filters: set[str] = set()
-        """Those that matched at some time."""
+        self.filters: Counter[str] = Counter()
+        """How many of the spans have a filter."""
         self._created = created
         self._node = node
         self._epoch = -1
@@ -127,8 +128,12 @@ class QueueFold:
         """Whether a ``progress`` that does not name it says nothing of it; None: not known."""
         self._fences = Fences()
         self._spans: FilterTrie[int, _Span] = FilterTrie()
-        self._matching = TopicCache(self._match, limit=_TOPICS)
+        self._matching = self._nothing_known()
         self._open: dict[str, tuple[int, _Span]] = {}
+        self._over: deque[tuple[int, str, int]] = deque()
+        """Offset of the end, filter and number of spans that are over, in order."""
+        self._past: deque[tuple[Sequence[int], str, int]] = deque()
+        """Those of which a frame of the node shows that it had applied their end, with what it had applied."""
         self._numbers = count()
         self._sent: dict[int, Inflight] = {}
         self._got: set[int] = set()
@@ -255,6 +260,7 @@ class QueueFold:
         self._got &= {one.packet_id for one in sent}
         # The cursor may have been taken while a PUBREC was on its way into the log.
         self._sent = {one.packet_id: _received(one) if one.packet_id in self._got else one for one in sent}
+        self._prune(base)
 
     def _take(self, packet_ids: Iterable[int]) -> None:
         """The client has these messages of QoS 2."""
@@ -267,13 +273,14 @@ class QueueFold:
     def _subscribed(self, event: Subscribed, at: Place) -> None:
         for asked in event.subscriptions:
             if asked.reason_code < 0x80:
-                known = asked.filter in self._open
-                self._end(asked.filter, at)
-                self._begin(_Span(asked, at, None if known else event.vector))
+                _, known = self._open.get(asked.filter, (0, None))
+                if known is None or _judged_by(known.options) != _judged_by(asked):
+                    self._end(asked.filter, at)
+                    self._begin(_Span(asked, at, event.vector if known is None else None))
 
     def _begin(self, span: _Span) -> None:
         number, topic_filter = next(self._numbers), span.options.filter
-        self.filters.add(topic_filter)
+        self.filters[topic_filter] += 1
         self._open[topic_filter] = number, span
         self._put(number, span)
 
@@ -281,6 +288,28 @@ class QueueFold:
         number, span = self._open.pop(topic_filter, (-1, None))
         if span is not None:
             self._put(number, span._replace(over=at))
+            self._over.append((offset_of(at.position), topic_filter, number))
+
+    def _prune(self, base: Base) -> None:
+        """Forget spans that are over and that nothing still to be judged was matched against.
+
+        What the node writes next was made after it sealed the frame before: what had been applied by then lies below
+        whatever a new subscription is matched against.
+        """
+        if self._sealed is None:
+            return
+        _, sealed = self._sealed
+        while self._over and self._over[0][0] < sealed[self.partition]:
+            _, topic_filter, number = self._over.popleft()
+            self._past.append((sealed, topic_filter, number))
+        low = [offset_of(position) for position in base.low]
+        while self._past and all(a <= b for a, b in zip(self._past[0][0], low, strict=True)):
+            _, topic_filter, number = self._past.popleft()
+            self._spans.remove(topic_filter, number)
+            self._matching.changed(topic_filter)
+            self.filters[topic_filter] -= 1
+            if not self.filters[topic_filter]:
+                del self.filters[topic_filter]
 
     def _put(self, number: int, span: _Span) -> None:
         self._spans.put(span.options.filter, number, span)
@@ -289,9 +318,9 @@ class QueueFold:
     def _forget(self) -> None:
         """The session is over."""
         self.base, self._online, self._spans = None, False, FilterTrie()
-        self._matching = TopicCache(self._match, limit=_TOPICS)
+        self._matching, self._over, self._past = self._nothing_known(), deque(), deque()
         self._got = set()
-        self._open, self._sent, self._entries, self._dropped, self.filters = {}, {}, None, _Ranges(), set()
+        self._open, self._sent, self._entries, self._dropped, self.filters = {}, {}, None, _Ranges(), Counter()
 
     # What it has to get
 
@@ -336,6 +365,13 @@ class QueueFold:
         if self._entries is None:
             self._entries = {_entry(one) for one in self._sent.values()}
         return self._entries
+
+    def forget(self) -> None:
+        """Forget what can be worked out again."""
+        self._matching, self._entries = self._nothing_known(), None
+
+    def _nothing_known(self) -> TopicCache[list[_Span]]:
+        return TopicCache(self._match, limit=_TOPICS, weigh=len)
 
     def _match(self, topic: str) -> list[_Span]:
         return [span for spans in self._spans.match(topic) for span in spans.values()]
@@ -394,6 +430,11 @@ def _received(one: Inflight) -> Inflight:
 
 def _entry(one: Inflight) -> tuple[int, Position, bool]:
     return one.partition, one.position, one.retain
+
+
+def _judged_by(options: Subscription) -> tuple[int, bool, bool]:
+    """What decides how a message waits for the subscription."""
+    return options.qos, options.no_local, options.retain_as_published
 
 
 def _qos(one: Inflight) -> int:

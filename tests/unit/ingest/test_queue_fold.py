@@ -12,13 +12,26 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.counting import Counting
+from domain.counting import Counting, Message, Recounting
 from domain.outbox import entry
 from domain.queue import Place, QueueFold, Waiting
 from domain.session import At, SessionState, apply
 from ingest.node.session import Session
-from schemas.frames import read_frame
-from schemas.parts import Subscription
+from schemas.events import (
+    AnyEvent,
+    Connected,
+    Cursor,
+    NodeLost,
+    Order,
+    Progress,
+    Publish,
+    Published,
+    Subscribed,
+    Unsubscribed,
+    WillFired,
+)
+from schemas.frames import FORMAT, FrameHeader, read_frame
+from schemas.parts import Behind, Subscription, Unsubscription
 from schemas.positions import offset_of
 from tests.unit.ingest.sim.log import Log
 from tests.unit.ingest.sim.state import queue
@@ -180,3 +193,75 @@ def test_what_was_acknowledged_just_before_a_takeover_is_told() -> None:
         assert queue(world.broker.node.sessions["default", "kept"]) == {"sent": [], "waiting": {}}
     finally:
         world.close()
+
+
+def header(depends: list[int], node: str = "n", incarnation: int = 1) -> FrameHeader:
+    """Of a frame; readers that have its events don't look at the rest."""
+    return FrameHeader(FORMAT, node, incarnation, 0, 0, depends, {}, [])
+
+
+def counted(counting: Recounting, frames: list[tuple[FrameHeader, list[AnyEvent]]], order: str) -> list[list[Message]]:
+    """What counts in frames that are taken in an order: a digit each."""
+    return [
+        [message for _, message in counting.fold(at, 1_000 + at, frames[at][0], enumerate(frames[at][1]))]
+        for at in map(int, order)
+    ]
+
+
+@pytest.mark.parametrize("order", ["01234", "0101234", "01220344", "0123401234"])
+def test_what_counts_is_the_same_however_often_frames_are_read(order: str) -> None:
+    """Given a repeated command, a repeated will, a fenced node and an older connection, when pages end between them
+    and begin with what was read before, then each frame says the same as in one go."""
+    mine, late = header([0]), header([0], "gone")
+    said = Publish("t", "c", Order("k", "a", "", "", 0, 0, True), "a", 1, False, True, True, b"", b"")
+    will, old = WillFired("t", "c", 1, "a", 1, False, b"", b""), Published("t", "c", 1, "a", 1, False, 0, b"", b"")
+    came = Connected("t", "c", "", "mqtt5", 5, "", 1, "tcp", True, 0, 60, 10, 0, 0, False, True, None)
+    frames: list[tuple[FrameHeader, list[AnyEvent]]] = [
+        (mine, [said, will, said]),
+        (mine, [said, old, came, old]),
+        (late, [Published("t", "d", 1, "a", 1, False, 0, b"", b"")]),
+        (mine, [NodeLost("gone", 2), will]),
+        (late, [Published("t", "d", 1, "a", 1, False, 0, b"", b"")]),
+    ]
+    expected: list[list[Message]] = [[said, will], [old], [frames[2][1][0]], [], []]  # type: ignore[list-item]
+    assert counted(Recounting(0), frames, order) == [expected[int(at)] for at in order]
+
+
+def test_subscriptions_that_are_over_are_forgotten() -> None:
+    """Given a client that changes a subscription again and again, when the log tells that nothing from before is
+    unfinished, then only those are looked at that may have matched what is left."""
+    fold = QueueFold("t", "c", 0, 0, "n", [])
+    came = Connected("t", "c", "", "mqtt5", 5, "", 1, "tcp", True, 0, 60, 10, 0, 0, False, True, None)
+    epoch = 0
+    fold.fold(0, 0, header([0, 0]), [(0, came)])
+    for at in range(1, 1_000):
+        qos = 1 + at % 2
+        fold.fold(at, at, header([at, at]), [(0, Subscribed("t", "c", epoch, [at, at], [Subscription("#", qos)]))])
+    message = Published("t", "d", 0, "a", 2, False, 0, b"", b"")
+    place = Place(1, 500 << 16, [500, 500], 500)
+    assert fold.judge(message, place) == Waiting(1, place.position, 1 + 500 % 2, False)
+    assert fold.filters["#"] == 999
+    unfinished = Behind("t", "c", epoch, Cursor([990 << 16] * 2))
+    fold.fold(1_000, 1_000, header([1_000, 1_000]), [(0, Progress([1_000, 1_000], [unfinished]))])
+    fold.fold(1_001, 1_001, header([1_001, 1_001]), [(0, Progress([1_001, 1_001], [unfinished]))])
+    assert fold.filters["#"] == 999  # nothing tells when the others ended, as the home saw it
+    finished = Behind("t", "c", epoch, Cursor([1_001 << 16] * 2))
+    fold.fold(1_002, 1_002, header([1_002, 1_002]), [(0, Progress([1_002, 1_002], [finished]))])
+    assert fold.filters == {"#": 1}
+    late = Place(1, 1_001 << 16, [1_001, 1_001], 1_001)
+    assert fold.judge(message, late) == Waiting(1, late.position, 1 + 999 % 2, False)
+    gone = Unsubscribed("t", "c", epoch, [1_003, 1_003], [Unsubscription("#", 0)])
+    fold.fold(1_003, 1_003, header([1_003, 1_003]), [(0, gone)])
+    fold.forget()
+    assert fold.judge(message, late) == Waiting(1, late.position, 1 + 999 % 2, False)
+    for at in (1_004, 1_005, 1_006):
+        done = Behind("t", "c", epoch, Cursor([]))
+        fold.fold(at, at, header([at, at]), [(0, Progress([at, at], [done]))])
+    assert not fold.filters
+
+
+def test_the_same_subscription_again_is_the_same() -> None:
+    fold = QueueFold("t", "c", 0, 0, "n", [Subscription("#", 1)])
+    for at in range(100):
+        fold.fold(at, at, header([at]), [(0, Subscribed("t", "c", 0, [at], [Subscription("#", 1)]))])
+    assert fold.filters == {"#": 1}
