@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from ops.cores import PR_SET_DUMPABLE
 from stack.config import PREFIX
+from tests.stackkit.eventually import eventually_sync
 from tests.stackkit.services import ROOT
 
 PR_GET_DUMPABLE = PR_SET_DUMPABLE - 1
@@ -61,22 +63,33 @@ def _environment(server: socket.socket, **changes: str) -> dict[str, str]:
 def _aborted(words: list[str], environment: Mapping[str, str], folder: Path, server: socket.socket | None) -> bool:
     """Start a program in an empty folder, end it by SIGABRT once it has connected; whether the kernel dumped it."""
     folder.mkdir()
-    process = subprocess.Popen(
-        [*MAY_DUMP, *words],
-        cwd=folder,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    if server is not None:
-        server.accept()[0].close()
-        os.kill(process.pid, signal.SIGABRT)
-    _, status = os.waitpid(process.pid, 0)
-    process.returncode = -signal.SIGABRT
-    assert os.WIFSIGNALED(status), status
-    assert os.WTERMSIG(status) == signal.SIGABRT
-    return os.WCOREDUMP(status)
+    said = folder.with_suffix(".txt")
+    with said.open("wb") as out:
+        process = subprocess.Popen(
+            [*MAY_DUMP, *words], cwd=folder, env=environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out
+        )
+    try:
+        if server is not None:
+            server.accept()[0].close()
+            os.kill(process.pid, signal.SIGABRT)
+        _, status = eventually_sync(partial(_ended, process.pid), SECONDS)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        assert process.returncode == -signal.SIGABRT
+        return os.WCOREDUMP(status)
+    except BaseException as error:
+        error.add_note(said.read_text(errors="replace"))
+        raise
+    finally:
+        if process.returncode is None:
+            process.kill()
+            process.wait(SECONDS)
+
+
+def _ended(pid: int) -> tuple[int, int]:
+    """Id and status of a child; Popen does not tell whether it was dumped. Raises AssertionError while it runs."""
+    found = os.waitpid(pid, os.WNOHANG)
+    assert found[0], "it still runs"
+    return found
 
 
 @pytest.mark.parametrize("command", ["status", "ingest", "projector", "connector", "api"])
