@@ -27,6 +27,7 @@ from tests.stackkit.services import ROOT
 UP_SECONDS = 110.0
 STOP_SECONDS = 60.0
 NAMES = ("kafka", "postgres", "ingest", "projector", "connector", "api")
+CORE_DUMPS = f"{PREFIX}STACK__CORE_DUMPS"
 FREE_PORTS = {
     f"{PREFIX}{name}": "0"
     for name in (
@@ -49,6 +50,8 @@ class Up:
     """One run of the command, what it said so far, and what it runs."""
 
     data: Path
+    as_shipped: bool = False
+    """With no setting but ports and folder; who is not root then can't look into its processes."""
     process: subprocess.Popen[bytes] | None = None
     ports: dict[str, int] = field(default_factory=dict)
 
@@ -56,13 +59,19 @@ class Up:
     def said(self) -> str:
         return (self.data / "up.txt").read_text(encoding="utf-8")
 
+    def environment(self, changes: dict[str, str]) -> dict[str, str]:
+        given = environment(changes)
+        if self.as_shipped:
+            del given[CORE_DUMPS]
+        return given
+
     def start(self) -> None:
         self.data.mkdir(exist_ok=True)
         with (self.data / "up.txt").open("wb") as out:
             self.process = subprocess.Popen(
                 command("up", "--data", str(self.data)),
                 cwd=ROOT,
-                env=environment(FREE_PORTS),
+                env=self.environment(FREE_PORTS),
                 stdout=out,
                 stderr=out,
                 start_new_session=True,
@@ -106,7 +115,7 @@ def command(*words: str) -> list[str]:
 def environment(changes: dict[str, str]) -> dict[str, str]:
     plain = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
     # So that tests that don't run as root may look at what a process was started with.
-    return {**plain, "COLUMNS": "160", f"{PREFIX}STACK__CORE_DUMPS": "true", **changes}
+    return {**plain, "COLUMNS": "160", CORE_DUMPS: "true", **changes}
 
 
 def tree_of(data: Path) -> list[psutil.Process]:
@@ -132,8 +141,8 @@ def _folder_of(process: psutil.Process) -> str:
 
 
 @pytest.fixture
-def up(tmp_path: Path) -> Iterator[Up]:
-    running = Up(tmp_path / "var")
+def up(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Up]:
+    running = Up(tmp_path / "var", getattr(request, "param", False))
     running.start()
     yield running
     running.end()
@@ -154,6 +163,7 @@ def connect(up: Up, client_id: str) -> None:
     client.loop_stop()
 
 
+@pytest.mark.parametrize("up", [True], ids=["as shipped"], indirect=True)
 async def test_up_follows_restarts_and_stops_in_order_and_keeps_its_data(up: Up) -> None:
     await up.ready()
     connect(up, "kept")
@@ -164,7 +174,7 @@ async def test_up_follows_restarts_and_stops_in_order_and_keeps_its_data(up: Up)
     status = subprocess.run(
         command("status"),
         cwd=ROOT,
-        env=environment({f"{PREFIX}LOCAL__DATA": str(up.data)}),
+        env=up.environment({f"{PREFIX}LOCAL__DATA": str(up.data)}),
         capture_output=True,
         text=True,
         check=False,
@@ -176,7 +186,7 @@ async def test_up_follows_restarts_and_stops_in_order_and_keeps_its_data(up: Up)
     second = subprocess.run(
         command("up", "--data", str(up.data)),
         cwd=ROOT,
-        env=environment(FREE_PORTS),
+        env=up.environment(FREE_PORTS),
         capture_output=True,
         text=True,
         check=False,
@@ -191,8 +201,11 @@ async def test_up_follows_restarts_and_stops_in_order_and_keeps_its_data(up: Up)
     await eventually(lambda: all(f"{name} ✓ well" in up.said for name in NAMES), 90, lambda: up.said)
     await eventually(lambda: sessions(up) == ["kept"], 20)
 
+    last = [up.pid(name) for name in NAMES]
     up.send(signal.SIGINT)
     assert up.wait() == 0
+    assert all(last)
+    assert not any(map(psutil.pid_exists, last))
     assert re.findall(r"✓ (\w+) stopped", up.said) == ["api", "connector", "projector", "ingest", "kafka", "postgres"]
     assert "was killed" not in up.said
     assert not tree_of(up.data)
