@@ -18,6 +18,7 @@ from schemas.events import (
     AnyEvent,
     Connected,
     Disconnected,
+    Message,
     NodeLost,
     NodeStarted,
     Publish,
@@ -30,8 +31,6 @@ from schemas.positions import INDEX_BITS, Position
 
 K = TypeVar("K")
 V = TypeVar("V")
-Message = Published | WillFired | Publish
-
 MESSAGES = frozenset({Published.KIND, WillFired.KIND, Publish.KIND})
 """Tags of events that are messages to subscribers."""
 DECIDING = frozenset(one.KIND for one in (Connected, Disconnected, SessionEnded, NodeStarted, NodeLost))

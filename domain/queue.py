@@ -28,23 +28,19 @@ from schemas.events import (
     Inflight,
     LifecycleEvent,
     Measured,
+    Message,
     NodeLost,
     NodeStarted,
     Progress,
-    Publish,
-    Published,
     Received,
     Sending,
     SessionEnded,
     Subscribed,
     Subscription,
     Unsubscribed,
-    WillFired,
 )
 from schemas.frames import FrameHeader
 from schemas.positions import INDEX_BITS, Position, offset_of
-
-Message = Published | WillFired | Publish
 
 OF_ALL = frozenset({Progress.KIND, NodeStarted.KIND, NodeLost.KIND})
 """Tags of events that say something of a session even if they don't name it."""

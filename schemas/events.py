@@ -53,6 +53,7 @@ __all__ = [
     "LinkError",
     "Listener",
     "Measured",
+    "Message",
     "MessageEvent",
     "NodeEvent",
     "NodeLost",
@@ -361,6 +362,8 @@ LifecycleEvent = Union[  # noqa: UP007 - msgspec builds its decoder from this at
 ]
 MessageEvent = Union[Published, WillFired, Released]  # noqa: UP007
 AnyEvent = Union[LifecycleEvent, MessageEvent]  # noqa: UP007
+Message = Published | WillFired | Publish
+"""What subscribers get, whoever published it; of a command only if it is to be delivered."""
 
 LIFECYCLE_TYPES: tuple[type[LifecycleEvent], ...] = LifecycleEvent.__args__  # type: ignore[attr-defined]
 MESSAGE_TYPES: tuple[type[MessageEvent], ...] = MessageEvent.__args__  # type: ignore[attr-defined]

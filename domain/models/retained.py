@@ -10,8 +10,7 @@ from hashlib import sha256
 
 from domain.models.tables import RETAINED, Row
 from domain.session import At
-from schemas.commands import Publish
-from schemas.events import Published, WillFired
+from schemas.events import Message
 
 LONGEST_KEY = 1_024
 """Bytes of a topic that are taken as its key; what an index can hold is not much more."""
@@ -28,7 +27,7 @@ def key_of(topic: str) -> str:
     return f"{encoded[: LONGEST_KEY // 2].decode(errors='ignore')}#{sha256(encoded).hexdigest()}"
 
 
-def retained_row(event: Published | WillFired | Publish, at: At, stamp: int) -> Row:
+def retained_row(event: Message, at: At, stamp: int) -> Row:
     """The row of a message published with the retain flag."""
     return (
         event.tenant,

@@ -9,7 +9,7 @@ from ingest.mqtt.codec import (
     with_message_expiry,
     with_subscription_identifiers,
 )
-from ingest.node.ring import Message
+from schemas.events import Message
 
 PACKET_ID = [n.to_bytes(2, "big") for n in range(65_536)]
 """Every packet identifier as it is on the wire."""

@@ -13,10 +13,10 @@ from domain.retained import RetainedStore
 from domain.session import At
 from domain.topics import matches
 from ingest.node.delivery import Delivery
-from ingest.node.ring import Message, Ring
+from ingest.node.ring import Ring
 from ingest.node.routes import Target
 from ingest.node.session import Home, Session
-from schemas.events import Published, Subscription
+from schemas.events import Message, Published, Subscription
 from schemas.positions import Position
 
 

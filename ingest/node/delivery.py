@@ -15,11 +15,11 @@ from ingest.mqtt.codec import message_expiry
 from ingest.mqtt.outgoing import PACKET_ID, pubrel, whole_parts
 from ingest.node.counters import Counters
 from ingest.node.payloads import Payloads
-from ingest.node.ring import Message, Ring
+from ingest.node.ring import Ring
 from ingest.node.routes import Targets
 from ingest.node.session import Home, Session
 from ingest.settings import MqttSettings
-from schemas.events import AnyEvent, Dropped, Inflight, Sending
+from schemas.events import AnyEvent, Dropped, Inflight, Message, Sending
 from schemas.positions import Position
 
 if TYPE_CHECKING:

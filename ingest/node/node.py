@@ -25,7 +25,7 @@ from ingest.node.delivery import Delivery
 from ingest.node.dues import Dues
 from ingest.node.payloads import Payloads
 from ingest.node.quotas import Quotas
-from ingest.node.ring import Message, Ring, RingFrame
+from ingest.node.ring import Ring, RingFrame
 from ingest.node.routes import Routes, Taken
 from ingest.node.session import Home, Session
 from ingest.settings import IngestSettings
@@ -39,6 +39,7 @@ from schemas.events import (
     Dropped,
     Expire,
     Kick,
+    Message,
     NodeStarted,
     Progress,
     Publish,

@@ -8,8 +8,8 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from ingest.log.reader import LogReader
-from ingest.node.ring import Message, RingFrame
-from schemas.events import Published
+from ingest.node.ring import RingFrame
+from schemas.events import Message, Published
 from schemas.positions import MAX_INDEX, Position, offset_of
 
 log = logging.getLogger(__name__)

@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 
-from schemas.events import AnyEvent, Publish, Published, WillFired
+from schemas.events import AnyEvent, Message
 from schemas.positions import MAX_INDEX, Position, offset_of
-
-Message = Published | WillFired | Publish
 
 _FRAME_OVERHEAD = 560
 _EVENT_OVERHEAD = 320

@@ -15,11 +15,11 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from domain.counting import DECIDING, MESSAGES, Counting, Message
+from domain.counting import DECIDING, MESSAGES, Counting
 from domain.queue import OF_ALL, Base, Place, QueueFold, Waiting
 from query_api.native.log import Log, Vector
 from query_api.store import Row, Store
-from schemas.events import AnyEvent
+from schemas.events import AnyEvent, Message
 from schemas.filters import client_marks, may_contain, topic_marks
 from schemas.frames import Frame, read_frame
 from schemas.parts import Subscription

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain.counting import Counting, Message, Recounting
+from domain.counting import Counting, Recounting
 from domain.outbox import entry
 from domain.queue import Place, QueueFold, Waiting
 from domain.session import At, SessionState, apply
@@ -21,6 +21,7 @@ from schemas.events import (
     AnyEvent,
     Connected,
     Cursor,
+    Message,
     NodeLost,
     Order,
     Progress,
