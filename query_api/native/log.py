@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
@@ -39,6 +40,8 @@ POLL_MS: Final = 500
 STOP_SECONDS: Final = 2.0
 PARTITION_BYTES: Final = 1024 * 1024
 BATCH_RECORDS: Final = 200
+FRAMES: Final = 16
+"""Whole frames that are worked on before others are served: each may hold thousands of messages."""
 UNREADABLE: Final = "unreadable"
 _MESSAGES: Final = frozenset({"published", "will_fired", "released"})
 ADMIN: Final = -1
@@ -50,6 +53,8 @@ _OF_NO_CLIENT: Final = ADMINISTRATION | {CONNECTION_STATUS}
 
 Vector = dict[int, Position]
 """By partition, the position to read next."""
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -115,18 +120,21 @@ class Log:
         consumer.assign([self._tp(one) for one in self.partitions])
 
     async def begins(self) -> Vector:
-        """The first position of every partition."""
-        found = await self._consumer.beginning_offsets([self._tp(one) for one in self.partitions])
+        """The first position of every partition. Raises UnavailableError."""
+        found = await _answer(self._consumer.beginning_offsets([self._tp(one) for one in self.partitions]))
         return {self._places[tp]: position(offset, 0) for tp, offset in found.items()}
 
     async def ends(self) -> Vector:
-        """The position behind the last of every partition."""
-        found = await self._consumer.end_offsets([self._tp(one) for one in self.partitions])
+        """The position behind the last of every partition. Raises UnavailableError."""
+        found = await _answer(self._consumer.end_offsets([self._tp(one) for one in self.partitions]))
         return {self._places[tp]: position(offset, 0) for tp, offset in found.items()}
 
     async def at(self, ms: int, otherwise: Vector) -> Vector:
-        """The positions from which on append times are at or after a moment; ``otherwise`` where there are none."""
-        found = await self._consumer.offsets_for_times({self._tp(one): max(ms, 0) for one in self.partitions})
+        """The positions from which on append times are at or after a moment; ``otherwise`` where there are none.
+
+        Raises UnavailableError.
+        """
+        found = await _answer(self._consumer.offsets_for_times({self._tp(one): max(ms, 0) for one in self.partitions}))
         return {
             self._places[tp]: otherwise[self._places[tp]] if one is None else position(one.offset, 0)
             for tp, one in found.items()
@@ -165,14 +173,14 @@ class Log:
             self._consumer.resume(tp)
         while left:
             with _translated():
-                got = await self._consumer.getmany(*left, timeout_ms=POLL_MS, max_records=BATCH_RECORDS)
+                got = await self._consumer.getmany(*left, timeout_ms=POLL_MS, max_records=FRAMES)
             for tp, records in got.items():
                 for record in records:
                     if position(record.offset, 0) < end[tp.partition]:
                         at[tp.partition] = position(record.offset + 1, 0)
                         yield record
             for tp in tuple(left):
-                if position(await self._consumer.position(tp), 0) >= end[tp.partition]:
+                if position(await _answer(self._consumer.position(tp)), 0) >= end[tp.partition]:
                     at[tp.partition] = max(at[tp.partition], end[tp.partition])
                     self._consumer.pause(tp)
                     left.discard(tp)
@@ -182,9 +190,9 @@ class Log:
     async def record(self, partition: int, offset: int) -> Any | None:
         """One record, None when the log does not hold it any more. Raises UnavailableError."""
         tp = self._tp(partition)
+        if offset < (await _answer(self._consumer.beginning_offsets([tp])))[tp]:
+            return None
         with _translated():
-            if offset < (await self._consumer.beginning_offsets([tp]))[tp]:
-                return None
             self._consumer.pause(*(self._consumer.assignment() - {tp}))
             self._consumer.seek(tp, offset)
             self._consumer.resume(tp)
@@ -252,8 +260,31 @@ class Streams:
         self._open -= 1
 
 
+class SharedStreams(Streams):
+    """Of which no tenant has more than half."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(most)
+        self._each = most // 2
+        self._tenants: Counter[str] = Counter()
+
+    @contextmanager
+    def of(self, tenant: str) -> Iterator[None]:
+        """One for a tenant. Raises TooManyRequestsError."""
+        if self._tenants[tenant] >= self._each:
+            raise TooManyRequestsError("as many readings of the log as allowed are open for the tenant")
+        with self:
+            self._tenants[tenant] += 1
+            try:
+                yield
+            finally:
+                self._tenants -= Counter([tenant])
+
+
 LOOKUPS: Final = Streams(4)
 """Those that end with an answer."""
+QUEUES: Final = SharedStreams(4)
+"""Those of queues, which take longer and are for more than operators."""
 LIVE: Final = Streams(16)
 """Those that go on."""
 
@@ -350,6 +381,13 @@ def _translated() -> Iterator[None]:
         raise ProblemError(410, "gone", "The log does not hold that any more.") from error
     except (KafkaError, OSError, TimeoutError) as error:
         raise UnavailableError(f"Kafka: {error!r}") from error
+
+
+async def _answer(asked: Awaitable[T]) -> T:
+    """What Kafka answers. Raises ProblemError, UnavailableError."""
+    with _translated():
+        async with asyncio.timeout(START_SECONDS):
+            return await asked
 
 
 async def _stop(consumer: AIOKafkaConsumer) -> None:
