@@ -48,6 +48,8 @@ class Counting:
         """Lowest epoch that counts of a client, as far as it was seen."""
         self._fired: dict[Position, None] = {}
         self._window = CommandWindow()
+        self._keyed: dict[str, int] = {}
+        """Keyed commands that counted, and when; the window has the same, as far as it reaches."""
 
     def fold(
         self, offset: int, time: int, header: FrameHeader, events: Iterable[tuple[int, AnyEvent]]
@@ -78,19 +80,31 @@ class Counting:
         self._epochs[key] = position
 
     def forget(self, most: int) -> None:
-        """Keep so many clients and so many wills, the latest: what is void lies close behind what makes it so."""
+        """Keep so many clients, wills and keyed commands, the latest: what is void lies close behind its reason."""
         _keep(self._epochs, most)
         _keep(self._fired, most)
+        if len(self._keyed) > most:
+            _keep(self._keyed, most)
+            self._window = CommandWindow()
+            for command_id, time in self._keyed.items():
+                self._window.remember(command_id, time)
 
     def _counts(self, event: Message, time: int) -> bool:
         if isinstance(event, Publish):
-            return event.deliver and not late(event.order, time) and not self._window.repeated(event.order, time)
+            return self._is_asked(event, time)
         if isinstance(event, WillFired):
             first = event.epoch not in self._fired
             self._fired[event.epoch] = None
             return first
         known = self._epochs.setdefault((event.tenant, event.client_id), event.epoch)
         return event.epoch >= known
+
+    def _is_asked(self, event: Publish, time: int) -> bool:
+        if not event.deliver or late(event.order, time) or self._window.repeated(event.order, time):
+            return False
+        if event.order.keyed:
+            self._keyed[event.order.id] = time
+        return True
 
 
 class Recounting:

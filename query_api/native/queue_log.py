@@ -3,19 +3,22 @@
 The first part reads the session's own partition, from where the read models know that the log speaks of it, and must be
 whole before anything can be told: a message may be dropped far behind where it lies. What was read is remembered by the
 worker, so that the next request goes on; another worker begins anew and comes to the same. The second part reads all
-partitions, from where nothing is finished on, and may end anywhere.
+partitions, from where nothing is finished on, and may end anywhere; the worker remembers what decides over messages
+further on, another one does not know it.
 """
 
 from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
-from domain.counting import DECIDING, MESSAGES, Counting
+import msgspec
+
+from domain.counting import DECIDING, MESSAGES, Recounting
 from domain.queue import OF_ALL, Base, Place, QueueFold, Waiting
 from query_api.native.log import Log, Vector
 from query_api.store import Row, Store
@@ -32,6 +35,9 @@ SKEW_MS: Final = 5_000
 MARKS: Final = 100
 """Filters up to which frames are skipped by their marks: looking costs more with every one."""
 REMEMBERED: Final = 64
+KEPT_SECONDS: Final = 300.0
+LATEST: Final = 500
+"""Clients, wills, keyed commands and void messages of each partition of which a reading knows that nobody works on."""
 KEPT: Final = 8
 
 
@@ -42,6 +48,16 @@ class Found(NamedTuple):
     message: Message
     time: int
     """When it was published: append time, in milliseconds."""
+
+
+class Begun(msgspec.Struct, frozen=True, array_like=True):
+    """With what a reading has begun: the read models tell others, later, what may lie behind its end."""
+
+    node: str
+    start: int | None
+    proved: bool
+    tried: bool
+    times: list[int] | None
 
 
 @dataclass(slots=True)
@@ -56,12 +72,32 @@ class Reading:
     """Offset from which its partition is read."""
     proved: bool = False
     """It is known to be far enough back."""
+    tried: bool = False
+    """A start that was found by what waits has been tried."""
+    times: list[int] | None = None
+    """At which the read models say how far it is, and that were not tried."""
     done: bool = False
     _fold: QueueFold | None = None
     _at: Vector = field(default_factory=dict)
-    _tried: bool = False
-    """A start that was found by what waits has been tried."""
-    _times: list[int] | None = None
+    _counted: dict[int, Recounting] = field(default_factory=dict)
+
+    @classmethod
+    def again(cls, tenant: str, client_id: str, reach: Row, end: Vector, begun: Begun) -> Reading:
+        """One that another worker has begun."""
+        known = {**reach, "node": begun.node}
+        return cls(tenant, client_id, known, end, begun.start, begun.proved, begun.tried, begun.times)
+
+    @property
+    def begun(self) -> Begun:
+        """For others that are to come to the same."""
+        return Begun(self.reach["node"], self.start, self.proved, self.tried, self.times)
+
+    def forget(self) -> None:
+        """Forget what takes much memory and can be worked out again, or hardly matters any more."""
+        if self._fold is not None:
+            self._fold.forget()
+        for one in self._counted.values():
+            one.forget(LATEST)
 
     @property
     def fold(self) -> QueueFold:
@@ -93,11 +129,11 @@ class Reading:
         self._at = {self._home: position(self.start, 0)}
 
     async def _first_start(self, log: Log) -> int:
-        if self._times is None:
+        if self.times is None:
             names = ("measured_at", "left_at") if self.reach["online"] else ("disconnected_at",)
-            self._times = [self.reach[name] for name in names if self.reach[name]]
-        if self._times:
-            return await self._before(log, self._times.pop(0))
+            self.times = [self.reach[name] for name in names if self.reach[name]]
+        if self.times:
+            return await self._before(log, self.times.pop(0))
         return offset_of(self.reach["created"])
 
     async def _before(self, log: Log, ms: int) -> int:
@@ -129,8 +165,8 @@ class Reading:
         elif base is None:
             self.start = self._fold = None
         else:
-            self.start = created if self._tried else await self._before(log, await self._oldest(log, base) - SKEW_MS)
-            self._tried, self._fold = True, None
+            self.start = created if self.tried else await self._before(log, await self._oldest(log, base) - SKEW_MS)
+            self.tried, self._fold = True, None
 
     async def _oldest(self, log: Log, base: Base) -> int:
         """The append time of the oldest message that waits, or of the base."""
@@ -164,33 +200,50 @@ class Reading:
         assert isinstance(message, Message)
         return Found(how, message, when)
 
-    async def look_for(self, log: Log, partition: int, place: Position) -> Found | None:
-        """The message at a place, if it waits for the session."""
+    async def look_for(self, log: Log, partition: int, place: Position, stop: float) -> tuple[bool, Found | None]:
+        """Whether there was time to say so, and the message at a place, if it waits for the session."""
         base = self.fold.base
         if base is None or partition not in self.end or place >= self.end[partition]:
-            return None
+            return True, None
         frames = _Frames(log)
         for how in self.fold.named():
             if (how.partition, how.position) == (partition, place):
-                return await self.one(frames, how)
-        if place < base.low[partition] or (got := await frames.at(partition, offset_of(place))) is None:
-            return None
+                return True, await self.one(frames, how)
+        got = None if place < base.low[partition] else await frames.at(partition, offset_of(place))
+        message = None if got is None or index_of(place) >= len(got[1]) else got[1][index_of(place)]
+        if got is None or not isinstance(message, Message):
+            return True, None
         frame, events, when = got
-        for at, message in Counting().fold(offset_of(place), when, frame.header, enumerate(events)):
-            waits = self.fold.judge(message, Place(partition, at, frame.header.depends, when)) if at == place else None
-            if waits is not None:
-                return Found(waits, message, when)
-        return None
+        waits = self.fold.judge(message, Place(partition, place, frame.header.depends, when))
+        if waits is None:
+            return True, None
+        if not await self._count(log, partition, offset_of(base.low[partition]), offset_of(place), stop):
+            return False, None
+        counted = self._counted[partition].fold(offset_of(place), when, frame.header, enumerate(events))
+        return True, Found(waits, message, when) if (place, message) in counted else None
+
+    async def _count(self, log: Log, partition: int, first: int, last: int, stop: float) -> bool:
+        """Learn which messages count in the frames of a partition; False when the time is up."""
+        counted, marks = self._counting(partition, first), _marks(self.fold.filters.keys())
+        at, end = {partition: position(counted.next, 0)}, {partition: position(last + 1, 0)}
+        async with aclosing(log.records(at, end)) as records:
+            async for record in records:
+                if record is not None:
+                    self._messages(record, read_frame(record.headers, record.value), marks)
+                if time.monotonic() > stop:
+                    break
+        counted.reached(offset_of(at[partition]))
+        return at[partition] >= end[partition]
 
     async def waiting(self, log: Log, at: Vector, most: int, stop: float) -> list[Found]:
         """Messages that wait from a vector on, at most so many; ``at`` is left behind what was looked at."""
         found: list[Found] = []
-        begun, counting = dict(at), {partition: Counting() for partition in at}
-        marks = _marks(self.fold.filters)
+        begun, marks = dict(at), _marks(self.fold.filters.keys())
+        counting = {partition: self._counting(partition, offset_of(place)) for partition, place in at.items()}
         async with aclosing(log.records(at, self.end)) as records:
             async for record in records:
                 if record is not None:
-                    for one in self._of(record, marks, counting[record.partition]):
+                    for one in self._of(record, marks):
                         if len(found) >= most:
                             at[record.partition] = one.how.position
                             break
@@ -198,20 +251,35 @@ class Reading:
                             found.append(one)
                 if len(found) >= most or time.monotonic() > stop:
                     break
+        for partition, place in at.items():
+            counting[partition].reached(offset_of(place))
         return found
 
-    def _of(self, record: Any, marks: list[tuple[bytes, ...]], counting: Counting) -> Iterator[Found]:
+    def _of(self, record: Any, marks: list[tuple[bytes, ...]]) -> Iterator[Found]:
         """The messages of a frame that wait for the session."""
         frame = read_frame(record.headers, record.value)
-        counts = frame.header.counts
-        wanted = not MESSAGES.isdisjoint(counts) and any(may_contain(frame.topics, one) for one in marks)
-        if not wanted and DECIDING.isdisjoint(counts):
-            return
-        events = frame.events() if wanted else frame.lifecycle()
-        for at, message in counting.fold(record.offset, record.timestamp, frame.header, events):
+        for at, message in self._messages(record, frame, marks):
             how = self.fold.judge(message, Place(record.partition, at, frame.header.depends, record.timestamp))
             if how is not None:
                 yield Found(how, message, record.timestamp)
+
+    def _messages(
+        self, record: Any, frame: Frame, marks: list[tuple[bytes, ...]]
+    ) -> Sequence[tuple[Position, Message]]:
+        """The messages of a frame that count, if one may wait for the session."""
+        counts = frame.header.counts
+        wanted = not MESSAGES.isdisjoint(counts) and any(may_contain(frame.topics, one) for one in marks)
+        if not wanted and DECIDING.isdisjoint(counts):
+            return ()
+        events = frame.events() if wanted else frame.lifecycle()
+        return self._counted[record.partition].fold(record.offset, record.timestamp, frame.header, events)
+
+    def _counting(self, partition: int, offset: int) -> Recounting:
+        """That of a partition, from a frame on."""
+        known = self._counted.get(partition)
+        if known is None or not known.covers(offset):
+            known = self._counted[partition] = Recounting(offset)
+        return known
 
 
 class _Frames:
@@ -232,24 +300,36 @@ class _Frames:
         return known
 
 
-def _marks(filters: Iterable[str]) -> list[tuple[bytes, ...]]:
+def _marks(filters: Set[str]) -> list[tuple[bytes, ...]]:
     """What the topics of a frame with a message for one of the filters contain: all of the marks of one."""
-    found = [topic_marks(one) for one in filters]
-    return found if len(found) <= MARKS else [()]
+    return [topic_marks(one) for one in filters] if len(filters) <= MARKS else [()]
 
 
 class Readings:
     """Those that were not whole yet, or whose messages are not all told: the latest, so that a walk goes on quickly."""
 
-    def __init__(self) -> None:
-        self._kept: OrderedDict[object, Reading] = OrderedDict()
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """``clock``: in seconds."""
+        self._clock = clock
+        self._kept: OrderedDict[object, tuple[float, Reading]] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     def take(self, key: object) -> Reading | None:
         """The reading, which is nobody else's then."""
-        return self._kept.pop(key, None)
+        self._forget()
+        return self._kept.pop(key, (0.0, None))[1]
 
     def put(self, key: object, reading: Reading) -> None:
-        """Remember it."""
-        self._kept[key] = reading
-        while len(self._kept) > REMEMBERED:
+        """Remember it for a while."""
+        reading.forget()
+        self._kept.pop(key, None)
+        self._kept[key] = self._clock(), reading
+        self._forget()
+
+    def _forget(self) -> None:
+        """The oldest are first."""
+        oldest = self._clock() - KEPT_SECONDS
+        while self._kept and (len(self._kept) > REMEMBERED or next(iter(self._kept.values()))[0] <= oldest):
             self._kept.popitem(last=False)

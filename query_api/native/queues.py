@@ -6,16 +6,16 @@ import time
 from base64 import b64encode
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import UNSET, Meta
+from msgspec import UNSET, Meta, Struct, ValidationError, convert
 
 from query_api.access.principal import Permission
-from query_api.errors import NotFoundError, UnavailableError
+from query_api.errors import InvalidError, NotFoundError, UnavailableError
 from query_api.native import paging
-from query_api.native.log import LOOKUPS, Log, Wanted, opened
+from query_api.native.log import QUEUES, Log, Vector, Wanted, opened
 from query_api.native.operation import Call, Example, Reply, Section
-from query_api.native.problems import ProblemError
+from query_api.native.problems import RETRY_AFTER, ProblemError
 from query_api.native.properties import Properties, decoded
-from query_api.native.queue_log import Found, Reading, Readings
+from query_api.native.queue_log import Begun, Found, Reading, Readings
 from query_api.native.shapes import Listing, Shape
 from query_api.native.text import Count, Qos, Time
 from query_api.native.times import milliseconds, moment
@@ -75,6 +75,18 @@ class QueuedMessage(Shape, frozen=True):
     base64: str
 
 
+class _Walk(Struct, frozen=True, array_like=True):
+    """Where a page begins."""
+
+    created: int
+    """Where the session began."""
+    end: Vector
+    begun: Begun
+    number: int | None
+    """Of a message that the log names; None: the session's own events are not all read."""
+    vector: Vector | None
+
+
 @section.get(
     "/sessions/{client_id}/queue/messages",
     QueuePage,
@@ -84,24 +96,24 @@ class QueuedMessage(Shape, frozen=True):
 )
 async def list_queue(call: Call) -> Reply:
     """Messages that wait for a client, without payloads, read from the log up to where it ended at the first page."""
-    place = paging.opened(call)
+    walk = _walk(call)
     await call.asked.freshen()
-    reach = await _reach(call, None if place is None else place[0])
+    reach = await _reach(call, None if walk is None else walk.created)
     if not reach["expiry"]:
         return Reply(QueuePage([], None, None, None))
-    with LOOKUPS:
+    with QUEUES.of(call.tenant):
         async with opened(call.asked.service.settings.kafka, Wanted("", frozenset())) as log:
             stop = time.monotonic() + LOOK_SECONDS
-            reading, key = await _reading(call, log, reach, place)
-            at = None if place is None or place[3] is None else (place[3], dict(map(tuple, place[4])))
+            reading, key = await _reading(call, log, reach, walk)
+            at = None if walk is None or walk.number is None or walk.vector is None else (walk.number, walk.vector)
             try:
                 found, following = await _look(call, log, reading, at, stop)
             except FrameError as error:
                 raise UnavailableError(f"a frame can't be read: {error}") from error
-    ahead = [reach["created"], sorted(reading.end.items()), reading.start if reading.proved else None]
+    sealed = None
     if following is not None:
         READINGS.put(key, reading)
-    sealed = None if following is None else paging.sealed(call, [*ahead, *following])
+        sealed = paging.sealed(call, _Walk(reach["created"], reading.end, reading.begun, *following))
     base = reading.fold.base if reading.done else None
     shown = [one for one in map(_queued, found) if not _is_over(one)]
     if base is None:
@@ -124,15 +136,20 @@ async def get_queued(call: Call) -> Reply:
         partition, place = parse_position(call.path["position"])
     except ValueError as error:
         raise NotFoundError("There is no such message in the queue.") from error
-    with LOOKUPS:
+    with QUEUES.of(call.tenant):
         async with opened(call.asked.service.settings.kafka, Wanted("", frozenset())) as log:
-            reading = Reading(call.tenant, call.path["client_id"], reach, await log.ends())
+            stop = time.monotonic() + LOOK_SECONDS
+            key = (*_key(call, reach), partition, place)
+            reading = READINGS.take(key)
+            if reading is None or place >= reading.end.get(partition, 0):
+                reading = Reading(call.tenant, call.path["client_id"], reach, await log.ends())
             try:
-                if not await reading.work(log, call.asked.service.store, time.monotonic() + LOOK_SECONDS):
-                    raise UnavailableError("the session's own events take too long to read")
-                found = await reading.look_for(log, partition, place)
+                told, found = await _look_for(call, log, reading, (partition, place), stop)
             except FrameError as error:
                 raise UnavailableError(f"a frame can't be read: {error}") from error
+    if not told:
+        READINGS.put(key, reading)
+        raise ProblemError(503, "unavailable", "There was no time for all of it: ask again to go on.", RETRY_AFTER)
     shown = None if found is None else _queued(found)
     if found is None or shown is None or _is_over(shown):
         raise NotFoundError("There is no such message in the queue.")
@@ -149,21 +166,45 @@ async def _reach(call: Call, created: int | None) -> Row:
     return rows[0]
 
 
-async def _reading(call: Call, log: Log, reach: Row, place: Any) -> tuple[Reading, object]:
+def _walk(call: Call) -> _Walk | None:
+    """Where the page begins; None for the first one. Raises InvalidError."""
+    place = paging.opened(call)
+    try:
+        return None if place is None else convert(place, _Walk)
+    except ValidationError as error:  # of another version
+        raise InvalidError("The cursor is not of this list.") from error
+
+
+def _key(call: Call, reach: Row) -> tuple[Any, ...]:
+    """What all readings of a session have in common."""
+    kafka = call.asked.service.settings.kafka
+    return kafka.bootstrap, kafka.events_topic, call.tenant, call.path["client_id"], reach["created"]
+
+
+async def _reading(call: Call, log: Log, reach: Row, walk: _Walk | None) -> tuple[Reading, object]:
     """The reading that a page goes on with, and its name."""
-    end = await log.ends() if place is None else dict(map(tuple, place[1]))
-    kafka, client_id = call.asked.service.settings.kafka, call.path["client_id"]
-    key = (kafka.bootstrap, kafka.events_topic, call.tenant, client_id, reach["created"], tuple(sorted(end.items())))
+    end = await log.ends() if walk is None else walk.end
+    key = (*_key(call, reach), tuple(sorted(end.items())))
     kept = READINGS.take(key)
     if kept is not None:
         return kept, key
-    start = None if place is None else place[2]
-    return Reading(call.tenant, client_id, reach, end, start, start is not None), key
+    if walk is None:
+        return Reading(call.tenant, call.path["client_id"], reach, end), key
+    return Reading.again(call.tenant, call.path["client_id"], reach, end, walk.begun), key
+
+
+async def _look_for(
+    call: Call, log: Log, reading: Reading, at: tuple[int, int], stop: float
+) -> tuple[bool, Found | None]:
+    """Whether there was time to say so, and the message at a place, if it waits for the session."""
+    if not await reading.work(log, call.asked.service.store, stop):
+        return False, None
+    return await reading.look_for(log, *at, stop)
 
 
 async def _look(
-    call: Call, log: Log, reading: Reading, at: tuple[int, dict[int, int]] | None, stop: float
-) -> tuple[list[Found], tuple[Any, Any] | None]:
+    call: Call, log: Log, reading: Reading, at: tuple[int, Vector] | None, stop: float
+) -> tuple[list[Found], tuple[int | None, Vector | None] | None]:
     """The messages of a page, and where the next one begins: the number of a message that the log names, a vector."""
     if not await reading.work(log, call.asked.service.store, stop):
         return [], (None, None)
@@ -176,7 +217,7 @@ async def _look(
     if number == len(reading.fold.named()) and len(found) < most:
         found += sorted(await reading.waiting(log, vector, most - len(found), stop), key=_order)
     left = number < len(reading.fold.named()) or any(vector[one] < reading.end[one] for one in vector)
-    return found, (number, sorted(vector.items())) if left else None
+    return found, (number, vector) if left else None
 
 
 def _order(found: Found) -> tuple[int, int, int]:

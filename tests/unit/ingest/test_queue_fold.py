@@ -228,6 +228,23 @@ def test_what_counts_is_the_same_however_often_frames_are_read(order: str) -> No
     assert counted(Recounting(0), frames, order) == [expected[int(at)] for at in order]
 
 
+def test_of_what_counts_the_latest_is_remembered() -> None:
+    def said(number: int) -> Publish:
+        return Publish("t", "c", Order(str(number), "a", "", "", 0, 0, True), "a", 1, False, True, True, b"", b"")
+
+    def wills(*epochs: int) -> list[AnyEvent]:
+        return [WillFired("t", "c", epoch, "a", 1, False, b"", b"") for epoch in epochs]
+
+    frames = [
+        (header([0]), [*map(said, range(10)), *wills(*range(10))]),
+        (header([0]), [said(9), said(8), said(1), *wills(9, 8, 1)]),
+    ]
+    counting = Recounting(0)
+    assert len(counted(counting, frames, "0")[0]) == 20
+    counting.forget(2)
+    assert counted(counting, frames, "1") == [[said(1), *wills(1)]]
+
+
 def test_subscriptions_that_are_over_are_forgotten() -> None:
     """Given a client that changes a subscription again and again, when the log tells that nothing from before is
     unfinished, then only those are looked at that may have matched what is left."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import get_args
 
 import msgspec
 import pytest
 
 from query_api.access.principal import ALL_TENANTS, Permission, Principal, Role
+from query_api.errors import TooManyRequestsError
 from query_api.native.kinds import (
     ABOUT,
     ADMINISTRATION,
@@ -18,8 +20,9 @@ from query_api.native.kinds import (
     needs,
     readable,
 )
-from query_api.native.log import ADMIN, STATUSES, Wanted, _partitions, client_of, shown
+from query_api.native.log import ADMIN, STATUSES, SharedStreams, Wanted, _partitions, client_of, shown
 from query_api.native.operations import OPERATIONS
+from query_api.native.queue_log import KEPT_SECONDS, REMEMBERED, Reading, Readings
 from schemas.admin import ADMIN_TYPES, AclAdded, AclCacheCleared
 from schemas.events import (
     LIFECYCLE_TYPES,
@@ -169,3 +172,34 @@ def test_events_of_another_tenant_are_not_wanted() -> None:
     assert Wanted("t", kinds).event(expire)
     assert not Wanted("u", kinds).event(expire)
     assert not Wanted("t", kinds, "c").event(expire)
+
+
+def test_no_tenant_has_more_than_half_of_the_readings() -> None:
+    streams = SharedStreams(4)
+    for _ in range(2):
+        with ExitStack() as stack:
+            for tenant in ("t", "t", "u"):
+                stack.enter_context(streams.of(tenant))
+            with pytest.raises(TooManyRequestsError), streams.of("t"):
+                pass
+            with streams.of("u"), pytest.raises(TooManyRequestsError), streams.of("v"):
+                pass
+            with streams.of("v"):
+                pass
+
+
+def test_readings_are_remembered_for_a_while_and_the_latest_only() -> None:
+    now = 0.0
+    readings = Readings(lambda: now)
+    some = [Reading("t", "c", {}, {}) for _ in range(REMEMBERED + 1)]
+    for number, one in enumerate(some):
+        readings.put(number, one)
+    assert readings.take(0) is None
+    assert readings.take(1) is some[1]
+    assert readings.take(1) is None
+    now = KEPT_SECONDS / 2
+    readings.put(1, some[1])
+    now = KEPT_SECONDS
+    assert readings.take(2) is None
+    assert len(readings) == 1
+    assert readings.take(1) is some[1]
