@@ -52,7 +52,7 @@ async def _create(call: Call) -> ASGIResponse:
     tenant = call.tenant
 
     def make(order: Order) -> Banned:
-        until = 0 if told["until"] == "infinity" else told["until"] * 1000
+        until = 0 if told["until"] == LATEST_SECONDS else told["until"] * 1000
         return Banned(
             order, "set", tenant, told["as"], told["who"], told["by"], told["reason"], told["at"] * 1000, until
         )
@@ -82,7 +82,7 @@ def _told(given: dict[str, Any], name: str) -> dict[str, Any]:
         "reason": _text(given, "reason", ""),
         "by": _text(given, "by", name),
         "at": at,
-        "until": "infinity" if given.get("until") == "infinity" else _seconds(given, "until", default),
+        "until": LATEST_SECONDS if given.get("until") == "infinity" else _seconds(given, "until", default),
     }
 
 

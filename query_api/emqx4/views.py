@@ -15,6 +15,7 @@ from query_api.emq_text import UNDEFINED, load, size, uptime, when
 from query_api.emqx4.parameters import NAMES
 from query_api.emqx4.text import DEFAULT_ZONE
 from query_api.metric_names import EMQX4_METRICS, EMQX4_STATS, total
+from query_api.moments import LATEST_SECONDS
 
 POSITION_BYTES: Final = 8
 """Of a message in a queue, which holds positions of the log and no payloads."""
@@ -127,24 +128,23 @@ class ListenerView(View, frozen=True):
 
 
 class Plugin(View, frozen=True):
-    """A module of ours."""
+    """A module of ours, with the fields that the original sends since 4.1."""
 
     name: str
-    version: str
     description: str
     active: bool
     type: str = "feature"
 
 
 class Banned(View, frozen=True):
-    """Who is not let in until when, in seconds since 1970 UTC; for ever is ``infinity``."""
+    """Who is not let in until when, in seconds since 1970 UTC; for ever is the last there is."""
 
     who: str
     as_: str = msgspec.field(name="as")
     reason: str
     by: str
     at: int
-    until: int | str
+    until: int
 
 
 class Alarm(View, frozen=True):
@@ -281,12 +281,12 @@ def listeners(numbers: Numbers, everything: bool) -> list[ListenerView]:
 
 def plugin(module: Module) -> Plugin:
     """A module."""
-    return Plugin(module.name, module.version, module.description, module.active)
+    return Plugin(module.name, module.description, module.active)
 
 
 def banned(ban: Ban) -> Banned:
     """A ban."""
-    until = ban.until // 1000 if ban.until else "infinity"
+    until = ban.until // 1000 if ban.until else LATEST_SECONDS
     return Banned(who=ban.who, as_=ban.kind, reason=ban.reason, by=ban.by, at=ban.at // 1000, until=until)
 
 

@@ -2,7 +2,7 @@
 
 No package index for Python has a library for this API (those of that name speak `/api/v5`, or are plugins of the
 broker). So their calls are sent as they send them: methods, paths, queries, bodies and headers; and what they read is
-read as strictly as they read it.
+read by its types.
 
 - the front end of EMQ's dashboard, 4.4 (emqx/emqx-dashboard-frontend)
 - the library for PHP, kain/emqx-management-api (kainonly/emqx-management-api)
